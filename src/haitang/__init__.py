@@ -1,0 +1,3 @@
+"""Haitang 海塘: a district emergency-management platform."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,85 @@
+"""Every setting an operator can make: its name, default, meaning. docs/operations.md lists the same (a test agrees)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class SettingError(ValueError):
+    """An environment variable holds a value that its setting does not take."""
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError("expected one of 1, 0, true, false, yes, no, on, off")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable: how to read it, what it is without one, and why it exists."""
+
+    name: str
+    default: str
+    doc: str
+    parse: Callable[[str], Any] = str
+
+
+SETTINGS: dict[str, Setting] = {
+    s.name: s
+    for s in (
+        Setting("HAITANG_DATA", str(ROOT / "var"), "Folder for the database, uploads, keys and logs", Path),
+        Setting("HAITANG_PACKS", str(ROOT / "packs"), "Folder that holds the data packs", Path),
+        Setting("HAITANG_WEB", str(ROOT / "web"), "Folder of the built front end (its dist/ and node_modules/)", Path),
+        Setting("HAITANG_PACK", "chongming", "The data pack of this district"),
+        Setting("HAITANG_DATABASE_URL", "", "postgresql://user:password@host/name; empty means SQLite in HAITANG_DATA"),
+        Setting("HAITANG_SECRET_KEY", "", "Signing key; empty means one made at first start in HAITANG_DATA/secret_key"),
+        Setting("HAITANG_DEBUG", "0", "Django's debug pages; never in production", _flag),
+        Setting("HAITANG_DEMO", "0", "Demonstration: demo sign-ins shown, no second factor for demo accounts", _flag),
+        Setting("HAITANG_HOSTS", "127.0.0.1,localhost,[::1]", "Host names this server answers to", _words),
+        Setting("HAITANG_HTTPS", "0", "Served behind TLS: secure cookies and HSTS", _flag),
+        Setting("HAITANG_ADDRESS", "127.0.0.1", "Address the web processes bind to"),
+        Setting("HAITANG_PORT", "8000", "Port of pages and API", int),
+        Setting("HAITANG_LIVE_PORT", "8001", "Port of live streams", int),
+        Setting("HAITANG_LIVE_URL", "", "Public address of live streams; empty means this host at HAITANG_LIVE_PORT"),
+        Setting("HAITANG_PUBLIC_URL", "", "Public address of this platform, used in links that leave it"),
+        Setting("HAITANG_WORKERS", "2", "Web worker processes", int),
+        Setting("HAITANG_SIM_PORT", "8002", "Port of the gateway simulators", int),
+        Setting("HAITANG_SMS_URL", "", "SMS gateway (HTTP); empty means the local simulator"),
+        Setting("HAITANG_VOICE_URL", "", "Voice-call gateway (HTTP); empty means the local simulator"),
+        Setting("HAITANG_WECOM_URL", "", "WeCom 企业微信 webhook base; empty means the local simulator"),
+        Setting("HAITANG_LOUDSPEAKER_URL", "", "Village loudspeaker gateway (HTTP); empty means the local simulator"),
+        Setting("HAITANG_GATEWAY_TOKEN", "", "Bearer token that gateways and their receipts use"),
+        Setting("HAITANG_SMTP", "", "host:port of the mail server; empty means the local sink"),
+        Setting("HAITANG_MAIL_FROM", "haitang@localhost", "Sender of e-mail"),
+        Setting("HAITANG_WEBPUSH_CONTACT", "mailto:haitang@localhost", "Contact that web-push services may write to"),
+        Setting("HAITANG_MQTT_URL", "", "mqtt://user:password@host:port of the telemetry broker; empty means none"),
+        Setting("HAITANG_BASEMAP_URL", "", "Raster tiles {z}/{x}/{y}, for example 天地图; empty means none"),
+        Setting("HAITANG_BASEMAP_KEY", "", "Key that is put for {key} in HAITANG_BASEMAP_URL"),
+        Setting("HAITANG_BASEMAP_CRS", "wgs84", "Coordinate system of the base map: wgs84 or gcj02"),
+        Setting("HAITANG_LOG_LEVEL", "INFO", "Level of the log on standard error"),
+    )
+}
+
+
+def env(name: str) -> Any:
+    """The value of one declared setting; SettingError names the variable, the value and what it takes."""
+    setting = SETTINGS[name]
+    text = os.environ.get(name, setting.default)
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise SettingError(f"{name}={text!r}: {error}. {setting.doc}.") from error
