@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+import shapely
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Value
@@ -23,6 +24,34 @@ class Level(models.TextChoices):
     TOWNSHIP = "township", pgettext_lazy("level", "Township")
     VILLAGE = "village", pgettext_lazy("level", "Village or neighbourhood")
     GRID = "grid", pgettext_lazy("level", "Grid cell")
+
+
+class PublicGround(GeometryQuerySet[Any]):
+    """Rows that everybody may see: administrative divisions and the ground itself are public knowledge."""
+
+    def visible_to(self, user: object) -> Self:
+        """All rows; the method stands here so that places are read as every other row is."""
+        return self.all()
+
+
+class PlaceQuerySet(models.QuerySet["Place"]):
+    """Places, and the question which of them hold a point or shape."""
+
+    def visible_to(self, user: object) -> Self:
+        """All rows; administrative divisions are public."""
+        return self.all()
+
+    def under(self, place: Place | str) -> Self:
+        """The place (or path) itself and everything below it."""
+        return self.filter(path__startswith=place if isinstance(place, str) else place.path)
+
+    def touching(self, shape: BaseGeometry) -> Self:
+        """Places whose outline shares a point with the shape."""
+        return self.filter(shape__in=PlaceShape.objects.intersecting(shape))
+
+    def holding(self, lon: float, lat: float) -> Self:
+        """Places whose outline holds the point, the district first."""
+        return self.touching(shapely.Point(lon, lat)).order_by("path")
 
 
 class Place(models.Model):
@@ -50,6 +79,8 @@ class Place(models.Model):
     confidence = models.CharField(_("confidence"), max_length=20, blank=True)
     source = models.CharField(_("source"), max_length=500, blank=True)
     is_demo = models.BooleanField(_("demonstration data"), default=False)
+
+    objects = PlaceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("place")
@@ -119,7 +150,7 @@ class PlaceShape(GeometryMixin):
     is_approximate = models.BooleanField(_("outline is approximate"), default=False)
     source = models.CharField(_("source"), max_length=500, blank=True)
 
-    objects = GeometryQuerySet.as_manager()
+    objects = PublicGround.as_manager()
 
     class Meta(GeometryMixin.Meta):
         verbose_name = _("outline")
@@ -156,7 +187,7 @@ class Feature(GeometryMixin):
     source = models.CharField(_("source"), max_length=500, blank=True)
     is_demo = models.BooleanField(_("demonstration data"), default=False)
 
-    objects = GeometryQuerySet.as_manager()
+    objects = PublicGround.as_manager()
 
     class Meta(GeometryMixin.Meta):
         verbose_name = _("ground feature")
