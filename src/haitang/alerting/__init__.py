@@ -1,0 +1,1 @@
+"""Public warnings: compose, approve, publish, chase the answer, measure."""
