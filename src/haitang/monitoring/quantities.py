@@ -1,0 +1,170 @@
+"""What is measured: quantity kinds, the unit they are kept in, the units they may arrive in, and what is plausible.
+
+Units: SI brochure, 9th edition (2019), tables 2, 4, 5, 8; knot 1852 m/h (same, table 8 of the 8th edition).
+Plausible ranges: WMO-No. 8 (2018), volume I, annex 1.A for weather; elsewhere the physical or instrument range. A value
+outside is *absurd* (rejected and counted), which is not the same as wrong: quality control is another matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit: canonical value of its dimension = value * scale + offset."""
+
+    symbol: str
+    dimension: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+def _table(*units: Unit) -> Mapping[str, Unit]:
+    return MappingProxyType({unit.symbol: unit for unit in units})
+
+
+UNITS: Mapping[str, Unit] = _table(
+    Unit("m", "length"),
+    Unit("cm", "length", 0.01),
+    Unit("mm", "length", 0.001),
+    Unit("km", "length", 1000.0),
+    Unit("ft", "length", 0.3048),
+    Unit("m/s", "speed"),
+    Unit("km/h", "speed", 1 / 3.6),
+    Unit("kn", "speed", 1852 / 3600),
+    Unit("m3/s", "flow"),
+    Unit("L/s", "flow", 0.001),
+    Unit("degC", "temperature"),
+    Unit("K", "temperature", 1.0, -273.15),
+    Unit("degF", "temperature", 5 / 9, -160 / 9),
+    Unit("Pa", "pressure"),
+    Unit("hPa", "pressure", 100.0),
+    Unit("kPa", "pressure", 1000.0),
+    Unit("MPa", "pressure", 1e6),
+    Unit("bar", "pressure", 1e5),
+    Unit("%", "ratio"),
+    Unit("1", "ratio", 100.0),
+    Unit("%LEL", "lel"),
+    Unit("%OEL", "oel"),
+    Unit("%/m", "obscuration"),
+    Unit("deg", "angle"),
+    Unit("rad", "angle", 57.29577951308232),
+    Unit("mA", "current"),
+    Unit("A", "current", 1000.0),
+    Unit("m/s2", "acceleration"),
+    Unit("gal", "acceleration", 0.01),
+    Unit("ug/m3", "mass concentration"),
+    Unit("mg/m3", "mass concentration", 1000.0),
+    Unit("mg/L", "mass concentration", 1e6),
+    Unit("count", "count"),
+    Unit("grade", "grade"),
+)
+# Spellings that devices send. Left: as received; right: our symbol.
+SPELLINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "°C": "degC", "℃": "degC", "C": "degC", "°F": "degF", "℉": "degF", "mbar": "hPa", "百帕": "hPa", "千帕": "kPa",
+        "兆帕": "MPa", "m³/s": "m3/s", "m^3/s": "m3/s", "米": "m", "厘米": "cm", "毫米": "mm", "千米": "km", "公里": "km",
+        "米/秒": "m/s", "m s-1": "m/s", "kt": "kn", "kts": "kn", "knot": "kn", "°": "deg", "度": "deg", "µg/m³": "ug/m3",
+        "μg/m³": "ug/m3", "µg/m3": "ug/m3", "mg/m³": "mg/m3", "mg/l": "mg/L", "m/s²": "m/s2", "m/s^2": "m/s2", "Gal": "gal",
+        "个": "count", "头": "count", "只": "count", "级": "grade", "％": "%", "": "",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A kind of thing measured. `low` and `high` bound what is plausible, in `unit`."""
+
+    code: str
+    unit: str
+    low: float
+    high: float
+    name_en: str
+    name_zh: str
+    accumulates: bool = False
+    """True where a reading is an amount since the reading before (rain): sums over a window mean something."""
+
+    @property
+    def dimension(self) -> str:
+        """The dimension its unit belongs to."""
+        return UNITS[self.unit].dimension
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Every unit a reading of this quantity may arrive in, the canonical one first."""
+        return (
+            self.unit,
+            *(u.symbol for u in UNITS.values() if u.dimension == self.dimension and u.symbol != self.unit),
+        )
+
+    def factor(self, unit: str) -> tuple[float, float]:
+        """(a, b) with canonical = a * value + b; KeyError when `unit` does not fit this quantity."""
+        symbol = SPELLINGS.get(unit, unit) or self.unit
+        if symbol == self.unit:
+            return 1.0, 0.0
+        source, own = UNITS[symbol], UNITS[self.unit]
+        if source.dimension != own.dimension:
+            raise KeyError(unit)
+        return source.scale / own.scale, (source.offset - own.offset) / own.scale
+
+
+def _quantities(*given: Quantity) -> Mapping[str, Quantity]:
+    return MappingProxyType({quantity.code: quantity for quantity in given})
+
+
+QUANTITIES: Mapping[str, Quantity] = _quantities(
+    Quantity("rain", "mm", 0, 500, "Rainfall", "降雨量", accumulates=True),
+    Quantity("air_temperature", "degC", -80, 60, "Air temperature", "气温"),
+    Quantity("humidity", "%", 0, 100, "Relative humidity", "相对湿度"),
+    Quantity("pressure", "hPa", 500, 1080, "Air pressure", "气压"),
+    Quantity("wind_speed", "m/s", 0, 150, "Wind speed", "风速"),
+    Quantity("wind_gust", "m/s", 0, 150, "Wind gust", "阵风"),
+    Quantity("wind_direction", "deg", 0, 360, "Wind direction", "风向"),
+    Quantity("visibility", "m", 0, 100_000, "Visibility", "能见度"),
+    Quantity("snow_depth", "cm", 0, 2500, "Snow depth", "积雪深度"),
+    Quantity("tide_level", "m", -10, 20, "Tide level", "潮位"),
+    Quantity("surge", "m", -5, 15, "Storm surge", "增水"),
+    Quantity("wave_height", "m", 0, 50, "Wave height", "浪高"),
+    Quantity("water_level", "m", -50, 200, "Water level", "水位"),
+    Quantity("water_depth", "m", 0, 20, "Water depth on the ground", "积水深度"),
+    Quantity("flow", "m3/s", -200_000, 200_000, "Flow", "流量"),
+    Quantity("gate_opening", "m", 0, 50, "Gate opening", "闸门开度"),
+    Quantity("chloride", "mg/L", 0, 25_000, "Chloride", "氯化物"),
+    Quantity("water_temperature", "degC", -2, 60, "Water temperature", "水温"),
+    Quantity("soil_moisture", "%", 0, 100, "Soil moisture", "土壤含水率"),
+    Quantity("groundwater_level", "m", -500, 200, "Groundwater level", "地下水位"),
+    Quantity("subsidence", "mm", -5000, 5000, "Ground displacement", "地面沉降"),
+    Quantity("displacement", "mm", -5000, 5000, "Displacement of a structure", "结构位移"),
+    Quantity("acceleration", "m/s2", -50, 50, "Ground acceleration", "地面加速度"),
+    Quantity("pm25", "ug/m3", 0, 5000, "PM2.5", "PM2.5"),
+    Quantity("gas_lel", "%LEL", 0, 100, "Combustible gas", "可燃气体浓度"),
+    Quantity("gas_oel", "%OEL", 0, 1000, "Toxic gas", "有毒气体浓度"),
+    Quantity("oxygen", "%", 0, 100, "Oxygen", "氧气浓度"),
+    Quantity("tank_level", "m", 0, 60, "Tank level", "储罐液位"),
+    Quantity("tank_pressure", "MPa", -0.1, 40, "Tank pressure", "储罐压力"),
+    Quantity("tank_temperature", "degC", -200, 1000, "Tank temperature", "储罐温度"),
+    Quantity("smoke", "%/m", 0, 100, "Smoke obscuration", "烟雾浓度"),
+    Quantity("residual_current", "mA", 0, 100_000, "Residual current", "剩余电流"),
+    Quantity("cable_temperature", "degC", -50, 1000, "Cable temperature", "线缆温度"),
+    Quantity("hydrant_pressure", "MPa", 0, 4, "Fire-water pressure", "消防水压"),
+    Quantity("fire_danger", "grade", 1, 5, "Forest fire danger grade", "森林火险等级"),
+    Quantity("pest_count", "count", 0, 1_000_000, "Trapped pests", "诱虫数", accumulates=True),
+)
+
+
+class UnitError(ValueError):
+    """A unit does not fit the quantity it came with."""
+
+
+def convert(value: float, unit: str, quantity: str) -> float:
+    """`value` in `unit` as a value in the canonical unit of `quantity`; UnitError names what is accepted."""
+    kind = QUANTITIES[quantity]
+    try:
+        scale, offset = kind.factor(unit)
+    except KeyError:
+        accepted = ", ".join(kind.accepted)
+        raise UnitError(f"{quantity}: unit {unit!r} does not fit; send one of {accepted}") from None
+    return value * scale + offset
