@@ -186,7 +186,14 @@ def add_layer(declared: Layer) -> Layer:
 def circle(colour: str, *, radius: float = 6, by: str = "", colours: Mapping[str, str] | None = None,
            label: str = "name") -> dict[str, Value]:  # fmt: skip
     """Style of points: one colour, or one colour for each value of the property `by`."""
-    return {"type": "circle", "colour": colour, "radius": radius, "by": by, "colours": dict(colours or {}), "label": label}
+    return {
+        "type": "circle",
+        "colour": colour,
+        "radius": radius,
+        "by": by,
+        "colours": dict(colours or {}),
+        "label": label,
+    }
 
 
 def fill(colour: str, *, opacity: float = 0.25, outline: str = "", width: float = 1, by: str = "",

@@ -113,9 +113,7 @@ def to_gauss_kruger(lon: ArrayLike, lat: ArrayLike, zone: int | None = None) -> 
     return np.asarray(east), np.asarray(north)
 
 
-def from_gauss_kruger(
-    easting: ArrayLike, northing: ArrayLike, zone: int | None = None
-) -> tuple[Floats, Floats]:
+def from_gauss_kruger(easting: ArrayLike, northing: ArrayLike, zone: int | None = None) -> tuple[Floats, Floats]:
     """Degrees from CGCS2000 3-degree Gauss-Krüger metres; the zone is read from the easting when it stands in front.
 
     Raises CoordinateError when there is no zone, or points of several zones.

@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Field, ForeignObject, Q
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from shapely.geometry.base import BaseGeometry
 
@@ -97,7 +98,7 @@ class GeometryField(models.BinaryField):  # type: ignore[type-arg]
         try:
             return parse(value, self.kinds)
         except GeometryError as error:
-            raise ValidationError(str(error), code="invalid_geometry") from error
+            raise ValidationError(gettext(error.template), code="invalid_geometry", params=error.params) from error
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         """WKB bytes, little-endian, two dimensions."""
@@ -144,7 +145,7 @@ class GeometryVerbs:
         """Rows whose geometry shares a point with `shape`. One query, or two if an edge must be checked."""
         west, south, east, north = shape.bounds
         touching = Q(west__lte=east, east__gte=west, south__lte=north, north__gte=south)
-        test: Callable[[Any], Any] = lambda geometries: shapely.intersects(_prepared(shape), geometries)  # noqa: E731
+        test: Callable[[Any], Any] = lambda geometries: shapely.intersects(_prepared(shape), geometries)
         if not _is_box(shape):
             return self._exactly(touching, test)
         inside = Q(west__gte=west, south__gte=south, east__lte=east, north__lte=north)

@@ -9,6 +9,7 @@ from typing import Any
 import shapely
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from shapely.geometry.base import BaseGeometry
 
 from haitang.geo.shapes import GeometryError, parse
@@ -37,7 +38,7 @@ class GeometryFormField(forms.CharField):
         try:
             return parse(value, self.kinds)
         except GeometryError as error:
-            raise ValidationError(str(error), code="invalid_geometry") from error
+            raise ValidationError(gettext(error.template), code="invalid_geometry", params=error.params) from error
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Whether the shape differs, not whether its text does."""

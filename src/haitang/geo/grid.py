@@ -41,7 +41,9 @@ class Grid:
         plane = np.column_stack((east - self.zone * 1e6, north))
         return np.floor(plane / self.size_m).astype(np.int64)
 
-    def counts(self, lon: ArrayLike, lat: ArrayLike, weights: ArrayLike | None = None) -> tuple[Indices, NDArray[np.float64]]:
+    def counts(
+        self, lon: ArrayLike, lat: ArrayLike, weights: ArrayLike | None = None
+    ) -> tuple[Indices, NDArray[np.float64]]:
         """The cells that hold points, shape (m, 2), and how many (or the sum of their weights) each holds."""
         found, which = np.unique(self.cells(lon, lat), axis=0, return_inverse=True)
         given = None if weights is None else np.asarray(weights, dtype=np.float64)
@@ -53,9 +55,7 @@ class Grid:
         low, high = index * self.size_m, (index + 1) * self.size_m
         squares = shapely.box(low[:, 0] + self.zone * 1e6, low[:, 1], high[:, 0] + self.zone * 1e6, high[:, 1])
         return np.asarray(
-            shapely.transform(
-                squares, lambda xy: np.column_stack(from_gauss_kruger(xy[:, 0], xy[:, 1], self.zone))
-            )
+            shapely.transform(squares, lambda xy: np.column_stack(from_gauss_kruger(xy[:, 0], xy[:, 1], self.zone)))
         )
 
     def covering(self, shape: BaseGeometry, limit: int = 200_000) -> Indices:

@@ -22,7 +22,19 @@ _METRES_PER_DEGREE = 111_195.0
 
 
 class GeometryError(ValueError):
-    """A shape that cannot be used; the message names the value, the rule and how to mend it."""
+    """A shape that cannot be used; the message names the value, the rule and how to mend it.
+
+    `template` and `params` stay apart, so that a page can say it in the reader's language.
+    """
+
+    def __init__(self, template: str, **params: object) -> None:
+        self.template, self.params = template, params
+        super().__init__(template % params)
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a text for the catalogue; this module knows no Django."""
+    return text
 
 
 def check(shape: BaseGeometry, kinds: Iterable[str] = ()) -> BaseGeometry:
@@ -31,28 +43,40 @@ def check(shape: BaseGeometry, kinds: Iterable[str] = ()) -> BaseGeometry:
     Raises GeometryError.
     """
     if shape.is_empty:
-        raise GeometryError("The geometry is empty: give at least one point, or leave the field blank.")
+        raise GeometryError(gettext_noop("The geometry is empty: give at least one point, or leave the field blank."))
     allowed = tuple(kinds)
     if allowed and shape.geom_type not in allowed:
         raise GeometryError(
-            f"The geometry is a {shape.geom_type}, but only {', '.join(allowed)} is taken here: "
-            "draw or export that kind of shape."
+            gettext_noop(
+                "The geometry is a %(kind)s, but only %(allowed)s is taken here: draw or export that kind of shape."
+            ),
+            kind=shape.geom_type,
+            allowed=", ".join(allowed),
         )
     points = int(shapely.get_num_coordinates(shape))
     if points > MAX_POINTS:
-        raise GeometryError(f"The geometry has {points} points, at most {MAX_POINTS} are taken: simplify it first.")
+        raise GeometryError(
+            gettext_noop("The geometry has %(points)s points, at most %(most)s are taken: simplify it first."),
+            points=points,
+            most=MAX_POINTS,
+        )
     west, south, east, north = shape.bounds
     if not all(map(math.isfinite, (west, south, east, north))):
-        raise GeometryError("A coordinate is not a finite number: remove it or give degrees.")
+        raise GeometryError(gettext_noop("A coordinate is not a finite number: remove it or give degrees."))
     if west < -180 or east > 180 or south < -90 or north > 90:
         raise GeometryError(
-            f"The geometry reaches from {west:.6g}, {south:.6g} to {east:.6g}, {north:.6g}, but WGS-84 longitude is -180 to 180 "
-            "and latitude -90 to 90: convert projected coordinates to degrees and write longitude before latitude."
+            gettext_noop(
+                "The geometry reaches from %(from)s to %(to)s, but longitude is -180 to 180 and latitude -90 to 90: "
+                "convert projected coordinates to WGS-84 degrees and write longitude before latitude."
+            ),
+            **{"from": f"{west:.6g}, {south:.6g}", "to": f"{east:.6g}, {north:.6g}"},
         )
     if not shape.is_valid:
         raise GeometryError(
-            f"The geometry is not valid ({shapely.is_valid_reason(shape)}): mend the ring there, for example with "
-            "'Fix geometries' in QGIS."
+            gettext_noop(
+                "The geometry is not valid (%(reason)s): mend the ring there, for example with 'Fix geometries' in QGIS."
+            ),
+            reason=shapely.is_valid_reason(shape),
         )
     return shapely.force_2d(shape)
 
@@ -79,9 +103,16 @@ def _read(value: object) -> BaseGeometry:
         raise
     except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise GeometryError(
-            f"The geometry {_short(value)} cannot be read ({error}): give GeoJSON, WKT, WKB or 'longitude,latitude'."
+            gettext_noop(
+                "The geometry %(value)s cannot be read (%(error)s): give GeoJSON, WKT, WKB or 'longitude,latitude'."
+            ),
+            value=_short(value),
+            error=error,
         ) from error
-    raise GeometryError(f"A {type(value).__name__} is not a geometry: give GeoJSON, WKT, WKB or 'longitude,latitude'.")
+    raise GeometryError(
+        gettext_noop("A %(kind)s is not a geometry: give GeoJSON, WKT, WKB or 'longitude,latitude'."),
+        kind=type(value).__name__,
+    )
 
 
 def _read_mapping(value: Mapping[str, Any]) -> BaseGeometry:
@@ -90,7 +121,9 @@ def _read_mapping(value: Mapping[str, Any]) -> BaseGeometry:
     elif value.get("type") == "FeatureCollection":
         features = value["features"]
         if len(features) != 1:
-            raise GeometryError(f"The FeatureCollection has {len(features)} features: give exactly one.")
+            raise GeometryError(
+                gettext_noop("The FeatureCollection has %(count)s features: give exactly one."), count=len(features)
+            )
         value = features[0]["geometry"]
     return from_mapping(value)
 
@@ -102,7 +135,9 @@ def _read_text(text: str) -> BaseGeometry:
     if text.upper().startswith("SRID="):
         srid, _, text = text.partition(";")
         if srid.upper() not in {"SRID=4326", "SRID=4490"}:
-            raise GeometryError(f"The geometry is in {srid}: convert it to WGS-84 degrees (SRID=4326).")
+            raise GeometryError(
+                gettext_noop("The geometry is in %(srid)s: convert it to WGS-84 degrees (SRID=4326)."), srid=srid
+            )
     parts = text.replace("，", ",").split(",")
     if len(parts) == 2:
         try:
@@ -133,9 +168,7 @@ def to_metres(shapes: Any, lon: float, lat: float) -> Any:
 def to_degrees(shapes: Any, lon: float, lat: float) -> Any:
     """The inverse of `to_metres` for the same centre."""
     project = _local(lon, lat).transform
-    return shapely.transform(
-        shapes, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1], direction="INVERSE"))
-    )
+    return shapely.transform(shapes, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1], direction="INVERSE")))
 
 
 def distances_m(shapes: NDArray[np.object_], lon: float, lat: float) -> NDArray[np.float64]:

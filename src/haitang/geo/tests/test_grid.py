@@ -32,7 +32,9 @@ def test_a_point_lies_in_the_outline_of_its_cell(where: list[tuple[float, float]
 
 
 def test_a_square_kilometre_is_covered_by_its_own_cells() -> None:
-    lon, lat = from_gauss_kruger([40_600_001, 40_601_999, 40_601_999, 40_600_001], [3_500_001, 3_500_001, 3_500_999, 3_500_999])
+    lon, lat = from_gauss_kruger(
+        [40_600_001, 40_601_999, 40_601_999, 40_600_001], [3_500_001, 3_500_001, 3_500_999, 3_500_999]
+    )
     cells = Grid(40, 1000).covering(shapely.Polygon(np.column_stack((lon, lat))))
     assert cells.tolist() == [[600, 3500], [601, 3500]]
 

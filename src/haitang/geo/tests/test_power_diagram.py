@@ -39,8 +39,8 @@ def test_areas_match_and_fill_an_outline_with_bays_and_a_hole(count: int, seed: 
     result = fit(seats, rng.uniform(10, 100, count), outline)
     assert result.residual < 1e-3
     assert sum(cell.area for cell in result.cells) == pytest.approx(outline.area, rel=1e-9)
-    overlap = [a.intersection(b).area for k, a in enumerate(result.cells) for b in result.cells[k + 1 :]]
-    assert max(overlap) < 1.0
+    # No overlap: the union is as large as the sum. (GEOS may get the intersection of two cells along an edge wrong.)
+    assert shapely.union_all(result.cells).area == pytest.approx(outline.area, rel=1e-9)
 
 
 def test_published_areas_are_scaled_to_the_outline_and_say_so() -> None:
