@@ -13,7 +13,7 @@ not import `onemap`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
@@ -23,7 +23,6 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from shapely.geometry.base import BaseGeometry
 
 Text = str | Promise
 Value = Any
@@ -219,7 +218,8 @@ class Hit:
     url: str = ""
     lon: float | None = None
     lat: float | None = None
-    shape: BaseGeometry | None = None
+    # West, south, east, north of something with an extent.
+    bounds: tuple[float, float, float, float] | None = None
     # Better hits first; 0 an exact name, 1 a name that begins so, 2 anything else. `rate` works it out.
     rank: int = 2
 
@@ -275,8 +275,6 @@ def rate(text: str, *names: str) -> int:
 def hits(rows: QuerySet[Any], text: str, limit: int, *, names: Sequence[str], also: Sequence[str] = (),
          make: Callable[[Any], Hit]) -> list[Hit]:  # fmt: skip
     """The usual search: the best `limit` rows that match in `names` or `also`, exact names first."""
-    from dataclasses import replace
-
     exact, begins = Q(), Q()
     for name in names:
         exact |= Q(**{f"{name}__iexact": text})
