@@ -18,7 +18,7 @@ def places(look: Look, text: str, limit: int) -> Iterable[Hit]:
 
 
 def _place(place: Place) -> Hit:
-    shape = place.shape if "shape" in place._state.fields_cache and place._state.fields_cache["shape"] else None
+    shape = place._state.fields_cache.get("shape")
     bounds = (shape.west, shape.south, shape.east, shape.north) if shape and shape.west is not None else None
     level = str(place.get_level_display())
     above = place.parent.name if place.parent else ""
