@@ -53,6 +53,21 @@ function shapeFields(): void {
   });
 }
 
+// On small screens the navigation comes from the side.
+function sideNavigation(): void {
+  const side = document.getElementById("side");
+  const button = document.querySelector("[data-side-toggle]");
+  const show = (open: boolean): void => {
+    side?.classList.toggle("is-open", open);
+    button?.setAttribute("aria-expanded", String(open));
+  };
+  button?.addEventListener("click", () => show(!side?.classList.contains("is-open")));
+  document.addEventListener("click", (event) => {
+    if (!(event.target as Element).closest("#side, [data-side-toggle]")) show(false);
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && show(false));
+}
+
 function islands(): void {
   shapeFields();
   const maps = document.querySelectorAll<HTMLElement>("[data-map]:not([data-started])");
@@ -62,6 +77,7 @@ function islands(): void {
 }
 
 startTheme();
+sideNavigation();
 startClock();
 startDialogs();
 startTables();

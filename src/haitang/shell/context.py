@@ -1,0 +1,146 @@
+"""What every page knows of its frame: world, clock, stream, navigation. Nothing costs a query until it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import get_language
+
+from haitang import frame as offered
+from haitang.journal.models import Entry
+from haitang.shell.strings import texts
+from haitang.spaces.clock import now
+from haitang.spaces.models import ClockMode, Space
+
+MAX_SPACES = 8
+MAP_CATALOGUE = "onemap:layers"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One line of the navigation, ready to be shown."""
+
+    label: Any
+    icon: str
+    url: str
+    current: bool
+
+
+def address(name: str, *args: Any) -> str:
+    """The address of a url name; empty when no installed slice has it."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+class Frame:
+    """The frame of one page."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def lang(self) -> str:
+        """The page's language as HTML names it."""
+        return "en" if get_language() == "en" else "zh-Hans"
+
+    @cached_property
+    def theme(self) -> str:
+        """Light for the desk unless the reader chose dark."""
+        return "dark" if self._request.COOKIES.get("theme") == "dark" else "light"
+
+    @cached_property
+    def signed_in(self) -> bool:
+        """Whether somebody has signed in."""
+        user = getattr(self._request, "user", None)
+        return bool(user and user.is_authenticated)
+
+    @cached_property
+    def space(self) -> Space | None:
+        """The world in view; None where a request failed before one was found."""
+        return getattr(self._request, "space", None)
+
+    @cached_property
+    def is_exercise(self) -> bool:
+        """Whether the page shows an exercise."""
+        return bool(self.space and self.space.is_exercise)
+
+    @cached_property
+    def spaces(self) -> list[Space]:
+        """The live world and the newest exercises. One query."""
+        rows = list(Space.objects.order_by("-created_at")[: MAX_SPACES + 1])
+        return [space for space in rows if not space.is_exercise] + [space for space in rows if space.is_exercise]
+
+    @cached_property
+    def now(self) -> str:
+        """The time in the space, for the page's clock."""
+        return now(self.space).isoformat()
+
+    @cached_property
+    def speed(self) -> float:
+        """How fast the clock runs; 0 when it is moved by hand."""
+        space = self.space
+        if space is None or not space.is_exercise or space.clock_mode == ClockMode.REAL:
+            return 1.0
+        return space.clock_speed if space.clock_mode == ClockMode.SCALED else 0.0
+
+    @cached_property
+    def last_entry(self) -> int | str:
+        """The newest journal entry when the page was made: the stream goes on from there. One query."""
+        if self.space is None:
+            return ""
+        newest = Entry.objects.filter(space=self.space).order_by("-id").values_list("id", flat=True).first()
+        return newest or 0
+
+    @cached_property
+    def stream(self) -> str:
+        """Where the page asks for its live stream."""
+        return address("journal:stream_address") if self.signed_in else ""
+
+    @cached_property
+    def layers(self) -> str:
+        """The catalogue of map layers."""
+        return address(MAP_CATALOGUE)
+
+    @cached_property
+    def strings(self) -> dict[str, str]:
+        """The texts of the page's program."""
+        return texts()
+
+    @cached_property
+    def demo(self) -> bool:
+        """Whether this is a demonstration."""
+        return bool(settings.DEMO)
+
+    @cached_property
+    def menu(self) -> list[tuple[Any, list[Link]]]:
+        """The navigation of whoever signed in, the longest matching address marked as current."""
+        user = getattr(self._request, "user", None)
+        if user is None:
+            return []
+        path = self._request.path
+        found = [
+            (group.label, [(item, url) for item in items if (url := address(item.url, *item.args))])
+            for group, items in offered.menu_of(user)
+        ]
+        here = max((url for _, pairs in found for _, url in pairs if _leads_to(url, path)), key=len, default=None)
+        return [
+            (label, [Link(item.label, item.icon, url, url == here) for item, url in pairs])
+            for label, pairs in found
+            if pairs
+        ]
+
+
+def _leads_to(url: str, path: str) -> bool:
+    return path == url or (url != "/" and path.startswith(url))
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Template context: `frame`."""
+    return {"frame": Frame(request)}
