@@ -115,6 +115,8 @@ class Layer:
     # Verbs (or beginnings of verbs) of the journal after which the layer is read again.
     live: Sequence[str] = ()
     time: tuple[str, str | None] | None = None
+    # True for a layer without such columns whose rows or `extra` answer for `look.at` themselves.
+    timed: bool = False
     # For mvt: the column with the stored rank by which points are thinned at small scales (small first); the key if None.
     rank: str | None = None
     min_zoom: int = 0

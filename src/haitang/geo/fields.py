@@ -181,8 +181,8 @@ class GeometryVerbs:
             radius = min(radius * 4, limit)
 
     def update(self, **kwargs: Any) -> int:
-        """As Django's, and the envelope goes with the geometry."""
-        if "geometry" in kwargs:
+        """As Django's, and the envelope goes with the geometry (an expression brings its own)."""
+        if "geometry" in kwargs and not hasattr(kwargs["geometry"], "resolve_expression"):
             field = self._rows().model._meta.get_field("geometry")
             shape = kwargs["geometry"] = field.to_python(kwargs["geometry"])
             kwargs.update(zip(ENVELOPE, shape.bounds if shape is not None else (None,) * 4, strict=True))

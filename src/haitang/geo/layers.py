@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext as now_
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from haitang.geo.catalogue import NAME, Group, Layer, Look, add_layer, circle, fill, layer, line
 from haitang.geo.models import Feature, FeatureKind, Level, Place
@@ -30,12 +29,12 @@ _LINE_COLOURS = {"seawall": "#7048e8", "road": "#adb5bd", "bridge": "#495057", "
 def _describe(properties: dict[str, Any]) -> Mapping[str, Any]:
     parts = []
     if properties.get("population"):
-        parts.append(now_("Population %(count)s") % {"count": f"{properties['population']:,}"})
+        parts.append(gettext("Population %(count)s") % {"count": f"{properties['population']:,}"})
     if properties.get("area_km2"):
-        parts.append(now_("%(area)s km²") % {"area": f"{properties['area_km2']:g}"})
+        parts.append(gettext("%(area)s km²") % {"area": f"{properties['area_km2']:g}"})
     properties["subtitle"] = " · ".join(parts)
     if properties.pop("outline_approximate", False) or properties.get("approximate"):
-        properties["text"] = now_("The outline or position is approximate.")
+        properties["text"] = gettext("The outline or position is approximate.")
     return properties
 
 
@@ -122,7 +121,7 @@ def _features(*kinds: FeatureKind) -> Any:
 def _kind(properties: dict[str, Any]) -> Mapping[str, Any]:
     properties["subtitle"] = str(FeatureKind(properties["kind"]).label)
     if properties.get("approximate"):
-        properties["text"] = now_("The outline or position is approximate.")
+        properties["text"] = gettext("The outline or position is approximate.")
     return properties
 
 

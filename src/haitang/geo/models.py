@@ -20,7 +20,7 @@ from haitang.geo.names import localised
 class Level(models.TextChoices):
     """How deep in the tree of jurisdictions a place stands."""
 
-    DISTRICT = "district", _("District")
+    DISTRICT = "district", pgettext_lazy("level", "District")
     TOWNSHIP = "township", pgettext_lazy("level", "Township")
     VILLAGE = "village", pgettext_lazy("level", "Village or neighbourhood")
     GRID = "grid", pgettext_lazy("level", "Grid cell")
