@@ -12,6 +12,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import get_language
 
 from haitang import frame as offered
+from haitang.accounts.models import User
+from haitang.accounts.roles import Role
 from haitang.journal.models import Entry
 from haitang.shell.strings import texts
 from haitang.spaces.clock import now
@@ -117,6 +119,21 @@ class Frame:
     def demo(self) -> bool:
         """Whether this is a demonstration."""
         return bool(settings.DEMO)
+
+    @cached_property
+    def demo_users(self) -> list[User]:
+        """One demonstration account for each role, in the order of the roles; none outside a demonstration."""
+        if not settings.DEMO or self.signed_in:
+            return []
+        first: dict[str, User] = {}
+        for user in User.objects.filter(is_demo=True, is_active=True).select_related("organisation").order_by("pk"):
+            first.setdefault(user.role, user)
+        return [first[role] for role in Role if role in first]
+
+    @cached_property
+    def demo_password(self) -> str:
+        """The password that all demonstration accounts share."""
+        return str(getattr(settings, "DEMO_PASSWORD", ""))
 
     @cached_property
     def menu(self) -> list[tuple[Any, list[Link]]]:
