@@ -119,7 +119,7 @@ class GeometryField(models.BinaryField):  # type: ignore[type-arg]
         if value is None and not self.null:
             raise ValidationError(self.error_messages["null"], code="null")
 
-    def formfield(self, **kwargs: Any) -> Any:  # type: ignore[override]
+    def formfield(self, **kwargs: Any) -> Any:
         """A text field that takes GeoJSON, WKT or 'longitude,latitude'; the map draws over it."""
         from haitang.geo.forms import GeometryFormField
 
@@ -218,6 +218,13 @@ class GeometryMixin(models.Model):
     east = models.FloatField(null=True, blank=True, editable=False)
     north = models.FloatField(null=True, blank=True, editable=False)
     geometry = GeometryField(_("geometry"), null=True, blank=True)
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """West, south, east, north; None without a geometry. Costs nothing, also where the geometry is deferred."""
+        if self.west is None or self.south is None or self.east is None or self.north is None:
+            return None
+        return self.west, self.south, self.east, self.north
 
     class Meta:
         abstract = True

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from haitang.geo.catalogue import NAME, Group, Layer, Look, add_layer, circle, fill, layer, line
+from haitang.geo.catalogue import NAME, Group, Layer, Look, Property, add_layer, circle, fill, layer, line
 from haitang.geo.models import Feature, FeatureKind, Level, Place
 
-_PLACE = {
+_PLACE: dict[str, Property] = {
     "name": NAME,
     "code": "code",
     "population": "population",
@@ -125,7 +125,13 @@ def _kind(properties: dict[str, Any]) -> Mapping[str, Any]:
     return properties
 
 
-_FEATURE = {"name": NAME, "code": "code", "kind": "kind", "approximate": "is_approximate", "demo": "is_demo"}
+_FEATURE: dict[str, Property] = {
+    "name": NAME,
+    "code": "code",
+    "kind": "kind",
+    "approximate": "is_approximate",
+    "demo": "is_demo",
+}
 
 add_layer(
     Layer(

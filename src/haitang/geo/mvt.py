@@ -136,11 +136,12 @@ def encode(
 
 def _prepare(tile: Tile, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     """Projected, clipped, simplified, snapped to whole units."""
-    projected = shapely.transform(shapes, lambda xy: tile.units(xy[:, 0], xy[:, 1]))
+    projected: NDArray[np.object_] = shapely.transform(shapes, lambda xy: tile.units(xy[:, 0], xy[:, 1]))
     if len(projected) and (shapely.get_type_id(projected) == 0).all():
         inside = (shapely.get_x(projected) >= -BUFFER) & (shapely.get_x(projected) <= EXTENT + BUFFER)
         inside &= (shapely.get_y(projected) >= -BUFFER) & (shapely.get_y(projected) <= EXTENT + BUFFER)
-        return np.where(inside, projected, shapely.Point())
+        projected[~inside] = shapely.Point()
+        return projected
     rough = shapely.simplify(_visible(projected), HALF_PIXEL, preserve_topology=True)
     clipped = shapely.clip_by_rect(rough, -BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
     broken = ~shapely.is_valid(clipped)
@@ -158,8 +159,9 @@ def _visible(projected: NDArray[np.object_]) -> NDArray[np.object_]:
     west, north = np.floor(bounds[tiny, 0]), np.floor(bounds[tiny, 1])
     squares = shapely.box(west, north, west + HALF_PIXEL, north + HALF_PIXEL)
     sides = np.stack((np.column_stack((west, north)), np.column_stack((west + HALF_PIXEL, north + HALF_PIXEL))), axis=1)
+    lines = np.asarray(shapely.linestrings(sides), dtype=object)
     projected = projected.copy()
-    projected[tiny] = np.where(shapely.get_dimensions(projected[tiny]) == 2, squares, shapely.linestrings(sides))
+    projected[tiny] = np.where(shapely.get_dimensions(projected[tiny]) == 2, np.asarray(squares), lines)
     return projected
 
 

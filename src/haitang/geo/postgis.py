@@ -46,7 +46,7 @@ def create_views() -> list[str]:
         cursor.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         cursor.execute(f"CREATE SCHEMA {SCHEMA}")
         for model in apps.get_models():
-            expression = _geometry_of(model, "t.")
+            expression, bare = _geometry_of(model, "t."), _geometry_of(model, "")
             if expression is None or not model._meta.managed:
                 continue
             table = model._meta.db_table
@@ -57,10 +57,8 @@ def create_views() -> list[str]:
                 source += " JOIN geo_place p ON p.id = t.place_id"
                 more = ", p.code, p.name_zh, p.name_en, p.kind, p.path, p.population"
             cursor.execute(f"CREATE VIEW {view} AS SELECT {columns}{more}, {expression} AS geom FROM {source}")
-            cursor.execute(
-                f"CREATE INDEX IF NOT EXISTS {quote(f'{table}_gis')} ON {quote(table)} "
-                f"USING gist (({_geometry_of(model, '')}))"
-            )
+            index = quote(f"{table}_gis")
+            cursor.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {quote(table)} USING gist (({bare}))")
             made.append(f"{SCHEMA}.{table}")
     return made
 
@@ -84,7 +82,7 @@ def _geometry_of(model: type[models.Model], prefix: str) -> str | None:
 
 def _columns(model: type[models.Model]) -> list[str]:
     return [
-        field.column
+        str(field.column)
         for field in model._meta.concrete_fields
         if field.primary_key or field.name in _NAMES or field.choices or isinstance(field, _PLAIN)
     ]

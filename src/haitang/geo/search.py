@@ -19,7 +19,6 @@ def places(look: Look, text: str, limit: int) -> Iterable[Hit]:
 
 def _place(place: Place) -> Hit:
     shape = place._state.fields_cache.get("shape")
-    bounds = (shape.west, shape.south, shape.east, shape.north) if shape and shape.west is not None else None
     level = str(place.get_level_display())
     above = place.parent.name if place.parent else ""
     return Hit(
@@ -27,7 +26,7 @@ def _place(place: Place) -> Hit:
         subtitle=" · ".join(part for part in (place.kind or level, above) if part),
         lon=place.lon,
         lat=place.lat,
-        bounds=bounds,
+        bounds=shape.box if shape else None,
     )
 
 
@@ -42,5 +41,5 @@ def _feature(feature: Feature) -> Hit:
     return Hit(
         title=feature.name,
         subtitle=str(feature.get_kind_display()),
-        bounds=(feature.west, feature.south, feature.east, feature.north),
+        bounds=feature.box,
     )

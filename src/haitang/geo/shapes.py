@@ -125,7 +125,7 @@ def _read_mapping(value: Mapping[str, Any]) -> BaseGeometry:
                 gettext_noop("The FeatureCollection has %(count)s features: give exactly one."), count=len(features)
             )
         value = features[0]["geometry"]
-    return from_mapping(value)
+    return from_mapping(dict(value))
 
 
 def _read_text(text: str) -> BaseGeometry:
@@ -180,7 +180,8 @@ def buffer_m(shape: BaseGeometry, radius_m: float) -> BaseGeometry:
     """The shape widened by metres, in degrees again. Accurate for shapes of up to a few hundred kilometres."""
     centre = shape.centroid
     wide = to_metres(shape, centre.x, centre.y).buffer(radius_m)
-    return to_degrees(wide, centre.x, centre.y)
+    back: BaseGeometry = to_degrees(wide, centre.x, centre.y)
+    return back
 
 
 def area_km2(shape: BaseGeometry) -> float:

@@ -126,7 +126,8 @@ def _position(text: str) -> list[dict[str, Any]]:
         point = parse(text, kinds=("Point",))
     except GeometryError:
         return []
-    return [{"title": f"{point.x:.6f}, {point.y:.6f}", "kind": _("Position"), "lon": point.x, "lat": point.y}]
+    lon, lat = point.bounds[:2]
+    return [{"title": f"{lon:.6f}, {lat:.6f}", "kind": _("Position"), "lon": lon, "lat": lat}]
 
 
 def _hit(hit: Hit, kind: str) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def cut(layer: Layer, look: Look, tile: Tile) -> bytes:
         return b""
     ids = [row[0] for row in table]
     numbers = np.array([row[1:5] for row in table], dtype=np.float64)
-    chosen = choose(tile, *numbers.T, _rank([row[5] for row in table]))
+    boxes = (numbers[:, 0], numbers[:, 1], numbers[:, 2], numbers[:, 3])
+    chosen = choose(tile, *boxes, _rank([row[5] for row in table]))
     counts = {ids[k]: count for k, count in zip(chosen.rows.tolist(), chosen.counts.tolist(), strict=True)}
     # All shown: the same condition again is cheaper than a list of keys.
     wanted = rows if len(counts) == len(ids) else rows.filter(pk__among=list(counts))

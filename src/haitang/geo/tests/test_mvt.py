@@ -61,7 +61,7 @@ def test_an_independent_reader_finds_points_lines_areas_and_their_properties() -
             shapely.box(*at(0.2, 0.2), *at(0.8, 0.8)).difference(shapely.box(*at(0.4, 0.4), *at(0.6, 0.6))),
         ]
     )
-    properties = {
+    properties: dict[str, list[Any]] = {
         "name": ["点", "线", "面"],
         "level": [1, -2, 3.5],
         "is_demo": [True, False, None],
@@ -137,7 +137,7 @@ def test_a_hundred_thousand_points_in_one_tile_leave_no_white_patch() -> None:
     west, south, east, north = tile.bounds(0)
     lon, lat = rng.uniform(west, east, 100_000), rng.uniform(south, north, 100_000)
     chosen = choose(tile, lon, lat, lon, lat, np.arange(100_000))
-    points = shapely.points(lon[chosen.rows], lat[chosen.rows])
+    points = np.asarray(shapely.points(lon[chosen.rows], lat[chosen.rows]))
     features = decode(encode(tile, "a", points, chosen.rows.tolist(), {"point_count": chosen.counts.tolist()}))["a"][
         "features"
     ]

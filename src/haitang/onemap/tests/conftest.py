@@ -57,7 +57,8 @@ def people(places: dict[str, Place]) -> dict[str, User]:
 
 
 def _body(code: str, kind: str, parent: Organisation | None, place: Place) -> Organisation:
-    return Organisation.objects.create(code=code, name_zh=code, kind=kind, parent=parent, place=place)
+    body: Organisation = Organisation.objects.create(code=code, name_zh=code, kind=kind, parent=parent, place=place)
+    return body
 
 
 @pytest.fixture
