@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Lookup
 
 
-class Among(Lookup[Any]):
+class Among(Lookup):
     """True where the column equals one of the listed values."""
 
     lookup_name = "among"
