@@ -26,8 +26,10 @@ Integers = NDArray[np.int64]
 EXTENT = 4096
 # How far a tile reaches over its edge, so that outlines and symbols are not cut: 1/64 of its side, 8 px.
 BUFFER = 64
-# Points nearer than this to each other stand for one another: 1/128 of a tile, 4 px of a tile shown at 512.
-CELL = 32
+# Points in one square of this side stand for one another: 1/64 of a tile, 8 px of a tile shown at 512, a symbol's width.
+POINT_CELL = 64
+# Lines and areas that fit into a square of this side do: 2 px.
+SHAPE_CELL = 16
 # Half a pixel of a tile shown at 512.
 HALF_PIXEL = 4
 MAX_ZOOM = 22
@@ -81,23 +83,27 @@ class Chosen:
     counts: Integers
 
 
-def choose(tile: Tile, west: Floats, south: Floats, east: Floats, north: Floats, rank: ArrayLike) -> Chosen:
-    """Thin rows given by their envelopes (degrees): of the small ones in a grid cell the one of least rank is kept.
+def choose(tile: Tile, west: ArrayLike, south: ArrayLike, east: ArrayLike, north: ArrayLike, rank: ArrayLike) -> Chosen:
+    """Thin rows given by their envelopes (degrees): of those that fall into one cell the one of least rank is kept.
 
-    A row larger than a cell is always kept. Costs one sort.
+    A line or area larger than a cell is always kept. Costs one sort.
     """
     low, high = tile.units(west, north), tile.units(east, south)
-    is_small = ((high - low) < CELL).all(axis=1)
-    large, small = np.flatnonzero(~is_small), np.flatnonzero(is_small)
-    cell = np.floor((low[small] + high[small]) / (2 * CELL)).astype(np.int64)
-    key = cell[:, 0] * (1 << 20) + cell[:, 1]
-    order = np.lexsort((np.asarray(rank)[small], key))
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = key[order][1:] != key[order][:-1]
-    starts = np.flatnonzero(first)
-    counts = np.diff(np.append(starts, len(order)))
-    rows = np.concatenate((large, small[order[starts]]))
-    return Chosen(rows, np.concatenate((np.ones(len(large), dtype=np.int64), counts)))
+    size = (high - low).max(axis=1, initial=0.0)
+    ranks = np.asarray(rank)
+    parts = [(large := np.flatnonzero(size >= SHAPE_CELL), np.ones(len(large), dtype=np.int64))]
+    for cell, rows in (
+        (POINT_CELL, np.flatnonzero(size == 0)),
+        (SHAPE_CELL, np.flatnonzero((size > 0) & (size < SHAPE_CELL))),
+    ):
+        place = np.floor((low[rows] + high[rows]) / (2 * cell)).astype(np.int64)
+        key = place[:, 0] * (1 << 20) + place[:, 1]
+        order = np.lexsort((ranks[rows], key))
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = key[order][1:] != key[order][:-1]
+        starts = np.flatnonzero(first)
+        parts.append((rows[order[starts]], np.diff(np.append(starts, len(order)))))
+    return Chosen(np.concatenate([rows for rows, _n in parts]), np.concatenate([n for _rows, n in parts]))
 
 
 def encode(

@@ -130,6 +130,16 @@ def test_the_smallest_rank_stands_for_its_neighbours() -> None:
     assert sorted(zip(chosen.rows.tolist(), chosen.counts.tolist(), strict=True)) == [(1, 3), (3, 1)]
 
 
+def test_areas_are_thinned_only_where_they_are_a_pixel_or_two() -> None:
+    tile = tile_at(12, 121.4, 31.6)
+    west, south, east, north = tile.bounds(0)
+    step = (east - west) / 4096
+    lon = west + step * (1000 + 6 * np.arange(4))
+    lat = np.full(4, (south + north) / 2)
+    assert len(choose(tile, lon, lat, lon + 5 * step, lat, np.arange(4)).rows) < 4
+    assert len(choose(tile, lon, lat, lon + 17 * step, lat, np.arange(4)).rows) == 4
+
+
 def test_a_hundred_thousand_points_in_one_tile_leave_no_white_patch() -> None:
     """A limit in the order of the index once left the eastern half of a tile empty."""
     rng = np.random.default_rng(1)

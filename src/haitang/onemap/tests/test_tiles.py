@@ -149,8 +149,8 @@ def test_a_hundred_thousand_rows_are_all_drawn_or_counted_at_every_zoom(client: 
             inside = np.flatnonzero(((xy >= 0) & (xy < 4096)).all(axis=1))
             counted = sum(found[k]["properties"].get("point_count", 1) for k in inside)
             # A point in the buffer may stand for one inside, and the other way about: only at the tile's edge.
-            assert counted == pytest.approx(_in_tile(where, lon, lat), rel=0.01)
-            assert len(found) <= 130 * 130
+            assert counted == pytest.approx(_in_tile(where, lon, lat), rel=0.03)
+            assert len(found) <= 67 * 67
         everything = features(client.get("/onemap/tiles/test.many/0/0/0.mvt"), "test.many")
         assert sum(feature["properties"].get("point_count", 1) for feature in everything) == 100_000
         answer = client.get("/onemap/layers/test.many.geojson")
