@@ -11,6 +11,7 @@ import { escape, t } from "../strings";
 import { isDark } from "../theme";
 import { fetchCatalogue, type Catalogue, type LayerInfo } from "./catalogue";
 import { DrawTool } from "./draw";
+import { PickTool } from "./pick";
 import { serveShifted } from "./gcj02";
 import { layerPanel, searchBox, timeSlider } from "./panel";
 import { drawn, emptyStyle, seaColour } from "./style";
@@ -161,7 +162,7 @@ function controls(island: Island): void {
 function listen(island: Island): void {
   const { map, catalogue, element } = island;
   map.on("click", (event) => {
-    if (map.getCanvas().style.cursor !== "crosshair") popup(island, event);
+    if (map.getCanvas().style.cursor !== "crosshair" && element.dataset.pick === undefined) popup(island, event);
   });
   document.addEventListener("haitang:entry", (event) => {
     const { verb } = (event as CustomEvent<Entry>).detail;
@@ -215,6 +216,8 @@ export async function startMap(element: HTMLElement): Promise<void> {
     const target = element.dataset.drawTarget;
     const field = target ? document.querySelector<HTMLTextAreaElement>(target) : null;
     if (field) new DrawTool(map, field, element.dataset.draw ?? field.dataset.geometry ?? "");
+    const { pick, pickLayer } = element.dataset;
+    if (pick && pickLayer && map.getSource(pickLayer)) new PickTool(map, pick, pickLayer);
     controls(island);
     listen(island);
     map.once("idle", () => (element.dataset.ready = "1"));
