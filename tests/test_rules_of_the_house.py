@@ -14,7 +14,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "haitang"
 FRAMEWORKS = {"django", "ninja", "allauth", "django_filters", "django_htmx", "django_tasks", "django_tasks_db"}
 # Rooms that may be free of Django by chance and still are not places for computation.
-ROOMS = {"tests", "migrations", "templatetags", "views", "urls", "menu", "cards", "layers", "registers", "pack", "cli", "wsgi"}
+ROOMS = {
+    "tests",
+    "migrations",
+    "templatetags",
+    "views",
+    "urls",
+    "menu",
+    "cards",
+    "layers",
+    "registers",
+    "pack",
+    "cli",
+    "wsgi",
+}
 
 
 def contracts() -> dict[str, dict[str, Any]]:
@@ -58,6 +71,9 @@ def test_every_slice_with_an_app_is_installed() -> None:
 
 def test_settings_and_contract_name_the_same_slices() -> None:
     placed = {
-        name.strip(" ()") for line in contracts()["layers"]["layers"] for part in line.split("|") for name in part.split(":")
+        name.strip(" ()")
+        for line in contracts()["layers"]["layers"]
+        for part in line.split("|")
+        for name in part.split(":")
     }
     assert placed - {"frame"} == set(settings.SLICES)
