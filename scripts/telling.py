@@ -42,14 +42,13 @@ class Teller:
     def step(self, name: str) -> Iterator[None]:
         """Announce a step that takes time, and how long it took."""
         began = time.monotonic()
-        print(f"  {name} ...", end="\n" if self.verbose or not self.colour else "", flush=True)
+        if self.verbose:
+            print(f"  {name} ...", flush=True)
+        elif self.colour:
+            print(f"  {name} ...", end="", flush=True)
         yield
-        took = f"{time.monotonic() - began:.1f} s"
-        mark = self.paint("32", "done")
-        print(
-            f"\r  {name}: {mark} ({took})    " if self.colour and not self.verbose else f"  {name}: done ({took})",
-            flush=True,
-        )
+        overwrite = "\r" if self.colour and not self.verbose else ""
+        print(f"{overwrite}  {name}: {self.paint('32', 'done')} ({time.monotonic() - began:.1f} s)", flush=True)
 
     def command(self, name: str, arguments: list[str], remedy: str, env: dict[str, str], cwd: Path = ROOT) -> None:
         """Run a tool; its last lines and the remedy are shown if it fails."""
