@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-ROOT = Path(__file__).resolve().parent
+# The running product and browsers, for tests of slices as well as those in tests/.
+pytest_plugins = ["tests.product"]
 
 
 def _own_folder() -> Path:

@@ -35,6 +35,7 @@ class Shot:
     theme: str = "light"
     lang: str = "zh-hans"
     whole: bool = False
+    exercise: bool = False
 
 
 SHOTS = [
@@ -50,6 +51,10 @@ SHOTS = [
     Shot("desk-phone", "/", size=PHONE),
     Shot("profile", "/profile/"),
     Shot("permissions", "/permissions/", role="admin", whole=True),
+    Shot("journal", "/journal/"),
+    Shot("journal-phone", "/journal/", size=PHONE),
+    Shot("journal-exercise", "/journal/", exercise=True),
+    Shot("journal-exercise-phone", "/journal/", size=PHONE, exercise=True),
     Shot("not-found", "/no-such-page/"),
 ]
 
@@ -63,6 +68,13 @@ def sign_in(page: Page, base: str, role: str) -> None:
     """Press the demonstration sign-in of a role."""
     page.goto(f"{base}/accounts/login/")
     page.locator(f"[data-demo-role='{role}'] button").click()
+    page.wait_for_load_state("load")
+
+
+def enter_exercise(page: Page) -> None:
+    """Look at the newest exercise."""
+    page.locator("header [data-bs-toggle]").first.click()
+    page.locator("[data-space-kind='exercise']").first.click()
     page.wait_for_load_state("load")
 
 
@@ -101,6 +113,9 @@ def take(browser: Browser, base: str, out: Path, shot: Shot) -> list[str]:
     try:
         if shot.role:
             sign_in(page, base, shot.role)
+            if shot.exercise:
+                page.goto(f"{base}/profile/")
+                enter_exercise(page)
         page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         answer = page.goto(f"{base}{shot.path}")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from haitang.shell.views import app, desk, phone, profile
+from haitang.shell.views import app, desk, journal, phone, profile
 
 PREFIX = ""
 app_name = "shell"
@@ -17,6 +17,10 @@ urlpatterns = [
     path("m/me/", phone.phone_me, name="phone_me"),
     path("profile/", profile.profile, name="profile"),
     path("permissions/", profile.permissions, name="permissions"),
+    path("journal/", journal.journal, name="journal"),
+    path("journal/entry/<int:pk>/", journal.journal_entry, name="journal_entry"),
+    path("journal/export.csv", journal.journal_export, name="journal_export"),
+    path("journal/verify/", journal.journal_verify, name="journal_verify"),
     path("manifest.webmanifest", app.manifest, name="manifest"),
     path("sw.js", app.service_worker, name="service_worker"),
     path("offline/", app.offline, name="offline"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.apps import apps
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -51,6 +52,11 @@ def permissions(request: HttpRequest) -> HttpResponse:
     groups: dict[str, list[tuple[str, str, list[bool]]]] = {}
     for name in sorted(VERBS):
         declared = VERBS[name]
-        row = (name, declared.doc, [role in declared.roles for role in Role])
-        groups.setdefault(name.split(".")[0], []).append(row)
+        row = (name, _(declared.doc), [role in declared.roles for role in Role])
+        groups.setdefault(_slice_name(name.split(".")[0]), []).append(row)
     return render(request, "shell/permissions.html", {"roles": list(Role), "groups": groups})
+
+
+def _slice_name(label: str) -> str:
+    """A slice's name in the reader's language."""
+    return str(apps.get_app_config(label).verbose_name) if apps.is_installed(f"haitang.{label}") else label

@@ -1,0 +1,203 @@
+"""Data packs: a district's own data as readable files, and how slices take them in.
+
+A slice declares in its `pack.py` (imported at start) what it reads from a pack:
+
+    @section("resources.shelters", after=("geo.places", "accounts.organisations"))
+    def shelters(pack: Pack, by: Actor) -> int:
+        for row in pack.rows("shelters.csv"):
+            register(code=row["code"], capacity=row.integer("capacity"), by=by, ...)
+        return number_of_rows_taken
+
+`haitang load-pack` runs all sections in one transaction, each after those it names. Loading a pack again updates what
+changed and journals only that. `demo=True` marks a section of invented records: it runs only for a demonstration.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from django.utils.dateparse import parse_date, parse_datetime
+
+
+class PackError(ValueError):
+    """A pack cannot be taken in: file, row and field, the value, the rule, the remedy."""
+
+    def __init__(self, file: str, rule: str, remedy: str = "", *, row: int | None = None, field: str = "", value: object = None) -> None:  # fmt: skip
+        self.file, self.row, self.field, self.value, self.rule, self.remedy = file, row, field, value, rule, remedy
+        where = file + (f", line {row}" if row is not None else "") + (f", {field}" if field else "")
+        shown = f" ({value!r})" if value is not None else ""
+        super().__init__(f"{where}{shown}: {rule}" + (f". {remedy}" if remedy else ""))
+
+
+class Row(Mapping[str, str]):
+    """One row of a CSV file; the methods read typed values and name row and field when they cannot."""
+
+    def __init__(self, file: str, line: int, cells: Mapping[str, str]) -> None:
+        self.file, self.line, self._cells = file, line, cells
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return self._cells[name]
+        except KeyError:
+            raise self.error(name, "the file has no such column", "Add the column to the first line") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cells)
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def error(self, field: str, rule: str, remedy: str = "") -> PackError:
+        """An error about one cell of this row."""
+        return PackError(self.file, rule, remedy, row=self.line, field=field, value=self._cells.get(field))
+
+    def needed(self, name: str) -> str:
+        """The text of a cell that must not be empty."""
+        if not self[name]:
+            raise self.error(name, "a value is needed here")
+        return self[name]
+
+    def number(self, name: str) -> float | None:
+        """A number, None where the cell is empty."""
+        try:
+            return float(self[name]) if self[name] else None
+        except ValueError:
+            raise self.error(name, "is not a number", "Write digits with a point, without units") from None
+
+    def integer(self, name: str) -> int | None:
+        """A whole number, None where the cell is empty."""
+        found = self.number(name)
+        if found is not None and found != int(found):
+            raise self.error(name, "is not a whole number")
+        return None if found is None else int(found)
+
+    def flag(self, name: str) -> bool:
+        """1, true, yes; or 0, false, no and empty."""
+        text = self[name].lower()
+        if text in {"1", "true", "yes"}:
+            return True
+        if text in {"", "0", "false", "no"}:
+            return False
+        raise self.error(name, "is neither yes nor no", "Write 1 or 0")
+
+    def date(self, name: str) -> date | None:
+        """A date, None where the cell is empty."""
+        found = parse_date(self[name]) if self[name] else None
+        if self[name] and found is None:
+            raise self.error(name, "is not a date", "Write it like 2024-09-16")
+        return found
+
+    def moment(self, name: str) -> datetime | None:
+        """A time with its offset, None where the cell is empty."""
+        found = parse_datetime(self[name]) if self[name] else None
+        if self[name] and (found is None or found.tzinfo is None):
+            raise self.error(name, "is not a time with an offset", "Write it like 2024-09-16T07:30:00+08:00")
+        return found
+
+    def words(self, name: str) -> list[str]:
+        """The parts of a cell that lists several, divided by |."""
+        return [word.strip() for word in self[name].split("|") if word.strip()]
+
+
+class Pack:
+    """One pack: a folder with `pack.toml`, read file by file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / "pack.toml").is_file():
+            raise PackError(str(folder / "pack.toml"), "there is no such file", "A pack is a folder in packs/ with a pack.toml")
+        self.about: dict[str, Any] = self.toml("pack.toml")
+
+    @property
+    def name(self) -> str:
+        """The pack's folder name."""
+        return self.folder.name
+
+    def has(self, file: str) -> bool:
+        """Whether the pack brings this file."""
+        return (self.folder / file).is_file()
+
+    def files(self, pattern: str) -> list[str]:
+        """The pack's files of a pattern such as `plans/*.toml`, as paths inside the pack, in order of name."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.glob(pattern))
+
+    def toml(self, file: str) -> dict[str, Any]:
+        """A TOML file; an empty dict where the pack does not bring it."""
+        path = self.folder / file
+        if not path.is_file():
+            return {}
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise PackError(file, str(error), "Mend the file; it is TOML in UTF-8") from error
+
+    def rows(self, file: str) -> Iterator[Row]:
+        """The rows of a CSV file in UTF-8, none where the pack does not bring it. Lines that begin with # are comments."""
+        path = self.folder / file
+        if not path.is_file():
+            return
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
+        reader = csv.DictReader((line for _number, line in numbered), strict=True)
+        for cells in reader:
+            line = numbered[min(reader.line_num, len(numbered)) - 1][0]
+            if None in cells or None in cells.values():
+                raise PackError(file, "has another number of cells than the first line", "Count the commas", row=line)
+            yield Row(file, line, {name.strip(): value.strip() for name, value in cells.items()})
+
+
+# `by` is an accounts Actor; the type stands above this module.
+Take = Callable[[Pack, Any], int]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one slice reads from a pack."""
+
+    name: str
+    take: Take
+    after: Sequence[str] = ()
+    demo: bool = False
+
+
+SECTIONS: dict[str, Section] = {}
+
+
+def section(name: str, *, after: Sequence[str] = (), demo: bool = False) -> Callable[[Take], Take]:
+    """Declare what a slice reads from a pack; the decorated function returns how many rows it took."""
+
+    def decorate(take: Take) -> Take:
+        known = SECTIONS.get(name)
+        if known and known.take is not take:
+            raise RuntimeError(f"pack section {name} is declared twice")
+        SECTIONS[name] = Section(name, take, tuple(after), demo)
+        return take
+
+    return decorate
+
+
+def in_order(sections: Mapping[str, Section] = SECTIONS) -> list[Section]:
+    """The sections, each after those it names; a name that no installed slice declares is passed over."""
+    done: dict[str, Section] = {}
+    under_way: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in done or name not in sections:
+            return
+        if name in under_way:
+            raise RuntimeError(f"pack sections wait for each other: {' -> '.join([*under_way, name])}")
+        under_way.append(name)
+        for before in sections[name].after:
+            visit(before)
+        under_way.pop()
+        done[name] = sections[name]
+
+    for name in sorted(sections, key=lambda each: (sections[each].demo, each)):
+        visit(name)
+    return list(done.values())
