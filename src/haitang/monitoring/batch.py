@@ -14,7 +14,7 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,6 +34,7 @@ EARLIEST_MS = 631_152_000_000
 """1990-01-01: anything before it is a device whose clock was never set."""
 _LATEST_MS = 7_258_118_400_000  # 2200-01-01
 _LISTED = 100
+Allowed = Callable[[str], bool]
 
 
 class Reason(StrEnum):
@@ -114,8 +115,8 @@ class _Raw:
     unit: list[Any] | None
 
 
-def decode_json(body: bytes, catalogue: Catalogue, now_ms: int, allowed: Sequence[str] = ("",)) -> Batch:
-    """Decode one body. `allowed` are the prefixes of the series codes that the sender may write."""
+def decode_json(body: bytes, catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Batch:
+    """Decode one body. `allowed` says of a series code whether the sender may write it; None allows all."""
     if len(body) > MAX_BYTES:
         raise BatchError(
             "too_large", f"The body has {len(body)} bytes; send at most {MAX_BYTES} and split larger batches"
@@ -129,7 +130,7 @@ def decode_json(body: bytes, catalogue: Catalogue, now_ms: int, allowed: Sequenc
     return _check(_columns(document), catalogue, now_ms, allowed)
 
 
-def decode_csv(text: str, catalogue: Catalogue, now_ms: int, allowed: Sequence[str] = ("",)) -> Batch:
+def decode_csv(text: str, catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Batch:
     """Decode a CSV back-fill; a row's number in a rejection counts data rows from 0."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     names = [name.strip().lower() for name in reader.fieldnames or []]
@@ -184,7 +185,7 @@ def _columns(document: object) -> _Raw:
     return _Raw(series, time, value, unit)
 
 
-def _check(raw: _Raw, catalogue: Catalogue, now_ms: int, allowed: Sequence[str]) -> Batch:
+def _check(raw: _Raw, catalogue: Catalogue, now_ms: int, allowed: Allowed | None) -> Batch:
     n = len(raw.series)
     if n > MAX_ROWS:
         raise BatchError(
@@ -200,10 +201,9 @@ def _check(raw: _Raw, catalogue: Catalogue, now_ms: int, allowed: Sequence[str])
             row, Reason.UNKNOWN_SERIES if text else Reason.MALFORMED, "series", raw.series[row],
             "must be the code of a registered series", "register the series, or correct the code",
         )  # fmt: skip
-    if "" not in allowed:
-        prefixes = tuple(allowed)
+    if allowed is not None:
         for row in np.flatnonzero(position >= 0).tolist():
-            if not raw.series[row].startswith(prefixes):
+            if not allowed(raw.series[row]):
                 refuse(
                     row, Reason.FORBIDDEN, "series", raw.series[row], "this token may not write it", "use its own token"
                 )

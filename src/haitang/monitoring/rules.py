@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum, StrEnum
@@ -314,17 +315,17 @@ class Outcome:
 
 
 def dump(rules: RuleSet, state: State) -> bytes:
-    """Rules and state as bytes (NumPy's .npz without pickles), for a snapshot."""
+    """Rules and state as bytes (NumPy's .npz without pickles, deflated), for a snapshot."""
     buffer = BytesIO()
     arrays = {f"rules.{f.name}": getattr(rules, f.name) for f in fields(rules)}
     arrays |= {f"state.{f.name}": getattr(state, f.name) for f in fields(state)}
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
+    np.savez(buffer, **arrays)
+    return zlib.compress(buffer.getvalue(), 1)
 
 
 def load(data: bytes) -> tuple[RuleSet, State]:
     """What `dump` wrote."""
-    with np.load(BytesIO(data), allow_pickle=False) as found:
+    with np.load(BytesIO(zlib.decompress(data)), allow_pickle=False) as found:
         rules = RuleSet(**{f.name: found[f"rules.{f.name}"] for f in fields(RuleSet)})
         state = State(**{f.name: found[f"state.{f.name}"] for f in fields(State)})
     return rules, state

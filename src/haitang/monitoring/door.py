@@ -1,0 +1,107 @@
+"""The one door: whatever way readings come in (HTTP, MQTT, a file, a replay), they pass here.
+
+Decode and check; write to the log (durable from here on); evaluate. What comes back says how many rows are safe and
+why the others are not. Safe does not mean judged: if evaluation fails, the log still holds the readings and the next
+step judges them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.utils import timezone
+
+from haitang.accounts.verbs import Refused
+from haitang.monitoring import counts, edition, engine, intake
+from haitang.monitoring.batch import Allowed, Batch, BatchError, Reason, Rejection, decode_csv, decode_json
+from haitang.spaces.clock import now
+from haitang.spaces.models import Space
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the door says: rows made durable, rows refused by reason, and the first hundred refusals in detail."""
+
+    accepted: int
+    refused: Mapping[Reason, int] = field(default_factory=dict)
+    rejections: Sequence[Rejection] = ()
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One body as it arrived, and who sent it. `allowed` says which series codes it may write; None means all."""
+
+    body: bytes
+    source: str
+    allowed: Allowed | None = None
+    received_at: datetime | None = None
+    form: str = "json"
+
+
+def receive(space: Space, parcel: Parcel) -> Receipt:
+    """Take one body in; raises BatchError when it cannot be read at all, Refused when the space is closed."""
+    return receive_all(space, [parcel], strict=True)[0]
+
+
+def receive_all(space: Space, parcels: Sequence[Parcel], *, strict: bool = False) -> list[Receipt]:
+    """Take several bodies in with one commit. Unless `strict`, one that cannot be read is counted and passed over."""
+    if not space.is_open:
+        raise Refused("This exercise is closed; it takes no readings any more")
+    network = edition.network()
+    moment = now(space)
+    now_ms = round(moment.astimezone(UTC).timestamp() * 1000)
+    groups: list[intake.Group] = []
+    receipts: list[Receipt] = []
+    tally: Counter[tuple[str, str]] = Counter()
+    for parcel in parcels:
+        try:
+            batch = _decode(parcel, network, now_ms)
+        except BatchError:
+            tally[parcel.source, "body_refused"] += 1
+            if strict:
+                counts.add(space, tally)
+                raise
+            receipts.append(Receipt(0, {Reason.MALFORMED: 1}))
+            continue
+        for reason, number in batch.refused.items():
+            tally[parcel.source, reason.value] += number
+        if len(batch):
+            arrived = parcel.received_at or timezone.now()
+            groups.append(intake.Group(parcel.source, arrived, network.ids[batch.series], batch.time_ms, batch.value))
+        receipts.append(Receipt(len(batch), batch.refused, batch.rejections))
+    if groups or tally:
+        with intake.in_order(space.pk):
+            last = intake.append(space.pk, groups)
+            counts.add(space, tally)
+        if groups:
+            evaluate(space, last)
+    return receipts
+
+
+def evaluate(space: Space, upto: int) -> None:
+    """Judge what is in the log. A failure is logged and not passed on: the readings are safe, the next call tries again."""
+    try:
+        engine.advance(space, upto)
+    except Exception:
+        logger.exception("evaluation of %s failed; the log keeps what it could not judge", space.slug)
+
+
+def by_prefix(prefix: str) -> Allowed | None:
+    """May write the series whose codes begin so; an empty prefix allows all."""
+    return (lambda code: code.startswith(prefix)) if prefix else None
+
+
+def _decode(parcel: Parcel, network: edition.Network, now_ms: int) -> Batch:
+    if parcel.form == "json":
+        return decode_json(parcel.body, network.catalogue, now_ms, parcel.allowed)
+    try:
+        text = parcel.body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BatchError("malformed", f"The file is not UTF-8: {error}; save it as CSV UTF-8") from None
+    return decode_csv(text, network.catalogue, now_ms, parcel.allowed)

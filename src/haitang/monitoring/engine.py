@@ -1,0 +1,369 @@
+"""Evaluation: what became durable is stored and judged exactly once, by whichever process gets there first.
+
+`advance` locks the space's `Evaluator` row, takes what the log holds after its cursor, stores the readings, runs the
+kernel and writes alarms and cursor in one transaction. Every process keeps the state in memory; one that finds the
+cursor moved by another replays the log between (the kernel is deterministic, so all arrive at the same state), and one
+that starts anew begins at the snapshot. kill -9 anywhere leaves either the whole step or none of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from django.db import connection, transaction
+from django.utils import timezone
+
+from haitang.monitoring import alarms, counts, edition, intake, store
+from haitang.monitoring.evaluate import evaluate, tick
+from haitang.monitoring.models import Evaluator, Intake
+from haitang.monitoring.rules import (
+    MICRO,
+    NEVER,
+    Bools,
+    Floats,
+    Ints,
+    Outcome,
+    RuleSet,
+    State,
+    carry,
+    dump,
+    fresh,
+    grow,
+    load,
+)
+from haitang.spaces.clock import now
+from haitang.spaces.models import Space
+
+logger = logging.getLogger(__name__)
+
+MAX_ROWS = 20_000
+"""Readings per transaction: a long backlog is worked off in steps that each let other writers in."""
+SNAPSHOT_ROWS = 1_000_000
+"""Readings after which a snapshot is due even if no worker asks for one."""
+
+
+@dataclass
+class Brain:
+    """Rules and state of one space as of one log position, in the memory of this process."""
+
+    cursor: int
+    edition: int
+    rules: RuleSet
+    state: State
+    since_snapshot: int = 0
+
+
+@dataclass
+class _Shelf:
+    """The brains of this process. Threads take turns at one space."""
+
+    brains: dict[int, Brain] = field(default_factory=dict)
+    locks: dict[int, threading.Lock] = field(default_factory=dict)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def lock(self, space_id: int) -> threading.Lock:
+        """The lock under which this process looks at one space."""
+        with self.guard:
+            return self.locks.setdefault(space_id, threading.Lock())
+
+
+_shelf = _Shelf()
+
+
+def _keep(space: Space, brain: Brain, *, whole: bool) -> None:
+    """Remember the brain once its step is committed: at once, or, inside a caller's transaction, when that commits."""
+    if whole:
+        _shelf.brains[space.pk] = brain
+        return
+    _shelf.brains.pop(space.pk, None)
+    shelf = _shelf
+    transaction.on_commit(lambda: shelf.brains.__setitem__(space.pk, brain))
+
+
+def forget() -> None:
+    """Drop what this process remembers; the next step begins at the snapshot."""
+    _shelf.brains.clear()
+
+
+def advance(space: Space, upto: int | None = None) -> int:
+    """Store and judge what is in the log; returns how many readings this call took. With `upto` it stops early if done.
+
+    When it returns, everything that was in the log at the call is judged, by this process or another.
+    """
+    if upto is not None and _cursor(space) >= upto:
+        return 0
+    taken = 0
+    with _shelf.lock(space.pk):
+        while True:
+            rows, more = _step(space)
+            taken += rows
+            if not more:
+                return taken
+
+
+def let_time_pass(space: Space) -> int:
+    """Raise the silences that are due by the space's clock; returns how many."""
+    with _shelf.lock(space.pk):
+        whole = not connection.in_atomic_block
+        brain = _shelf.brains.get(space.pk)
+        moment = _ms(now(space))
+        if brain is not None and brain.edition == edition.number() and _cursor(space) == brain.cursor:
+            if not len(tick(brain.state, brain.rules, moment).transitions):
+                return 0
+        try:
+            with intake.in_order(space.pk):
+                position = _locked(space)
+                brain = _present(space, position)
+                brain, _ = _take(space, brain, None)
+                due = tick(brain.state, brain.rules, moment, reuse=True)
+                if len(due.transitions):
+                    group = intake.append_tick(space.pk, moment, timezone.now())
+                    alarms.apply(space, brain.rules, due, lambda row: None)
+                    brain.cursor = group
+                _save(space, position, brain)
+            _keep(space, brain, whole=whole)
+            return len(due.transitions)
+        except BaseException:
+            _shelf.brains.pop(space.pk, None)
+            raise
+
+
+def checkpoint(space: Space) -> None:
+    """Write a snapshot and prune the log that it, and the snapshot before it, make unnecessary."""
+    with _shelf.lock(space.pk):
+        whole = not connection.in_atomic_block
+        try:
+            with transaction.atomic():
+                position = _locked(space)
+                brain = _present(space, position)
+                if position.snapshot_cursor != brain.cursor:
+                    _snapshot(space, position, brain)
+            _keep(space, brain, whole=whole)
+        except BaseException:
+            _shelf.brains.pop(space.pk, None)
+            raise
+
+
+def backlog(space: Space) -> tuple[int, datetime | None]:
+    """Readings in the log that nobody has judged yet, and since when the oldest waits."""
+    waiting = list(
+        Intake.objects.filter(space=space, id__gt=_cursor(space)).order_by("id").values_list("rows", "received_at")
+    )
+    return sum(rows for rows, _ in waiting), waiting[0][1] if waiting else None
+
+
+def _cursor(space: Space) -> int:
+    return Evaluator.objects.filter(pk=space.pk).values_list("cursor", flat=True).first() or 0
+
+
+def _locked(space: Space) -> Evaluator:
+    found = Evaluator.objects.select_for_update().filter(pk=space.pk).first()
+    return found or Evaluator.objects.select_for_update().get_or_create(space=space)[0]
+
+
+def _step(space: Space) -> tuple[int, bool]:
+    whole = not connection.in_atomic_block
+    try:
+        with transaction.atomic():
+            position = _locked(space)
+            brain = _present(space, position)
+            before = brain.cursor
+            brain, rows = _take(space, brain, MAX_ROWS)
+            if brain.cursor != before or brain.edition != position.edition:
+                _save(space, position, brain)
+            more = Intake.objects.filter(space=space, id__gt=brain.cursor).exists() if rows >= MAX_ROWS else False
+        _keep(space, brain, whole=whole)
+        return rows, more
+    except BaseException:
+        # The state in memory may be ahead of what was rolled back.
+        _shelf.brains.pop(space.pk, None)
+        raise
+
+
+def _present(space: Space, position: Evaluator) -> Brain:
+    """The brain at the evaluator's position: the one in memory, brought forward, or the snapshot, brought forward."""
+    brain = _shelf.brains.get(space.pk)
+    stale = (
+        brain is None
+        or brain.edition != position.edition
+        or brain.cursor > position.cursor
+        or brain.cursor < position.pruned_to
+    )
+    if stale or brain is None:
+        if position.snapshot is None:
+            rules = edition.network().rules
+            primed = _primed(space, rules, fresh(rules), np.zeros(rules.n_series, np.int64))
+            # Nothing was ever judged here: what is stored is in the primed state, and edition 0 asks for a snapshot.
+            return Brain(position.cursor, 0, rules, primed)
+        rules, state = load(bytes(position.snapshot))
+        brain = Brain(position.snapshot_cursor, position.edition, rules, state)
+    if brain.cursor < position.cursor:
+        # The brain on the shelf is touched: if this transaction fails, the caller drops it.
+        groups = Intake.objects.filter(space=space, id__gt=brain.cursor, id__lte=position.cursor).order_by("id")
+        for part in _parts(groups):
+            if part.tick_ms is not None:
+                tick(brain.state, brain.rules, part.tick_ms, reuse=True)
+            else:
+                _judge(brain, part)
+        brain.cursor = position.cursor
+    return brain
+
+
+@dataclass
+class _Part:
+    """A run of log groups that can be judged at once, or one tick."""
+
+    last: int = 0
+    tick_ms: int | None = None
+    groups: list[Intake] = field(default_factory=list)
+    rows: int = 0
+
+    def columns(self) -> tuple[Ints, Ints, Floats, Ints]:
+        """Series ids, times, values and the number of the group of each row."""
+        parts = [intake.unpack(bytes(group.payload), group.rows) for group in self.groups]
+        number = np.repeat(np.arange(len(parts)), [group.rows for group in self.groups])
+        return (
+            np.concatenate([part[0] for part in parts]),
+            np.concatenate([part[1] for part in parts]),
+            np.concatenate([part[2] for part in parts]),
+            number,
+        )
+
+
+def _parts(groups: Iterable[Intake], limit: int | None = None) -> list[_Part]:
+    parts: list[_Part] = []
+    rows = 0
+    for group in groups:
+        if group.kind == Intake.Kind.TICK:
+            parts.append(_Part(group.pk, int.from_bytes(bytes(group.payload), "little")))
+            continue
+        if not parts or parts[-1].tick_ms is not None or parts[-1].rows >= MAX_ROWS:
+            parts.append(_Part())
+        parts[-1].groups.append(group)
+        parts[-1].last = group.pk
+        parts[-1].rows += group.rows
+        rows += group.rows
+        if limit is not None and rows >= limit:
+            break
+    return parts
+
+
+@dataclass
+class _Judged:
+    """One part, judged: `known` marks the rows whose series the rule set has; outcome rows count only those."""
+
+    outcome: Outcome
+    known: Bools
+    series: Ints
+    time: Ints
+    value: Floats
+    number: Ints
+
+
+def _judge(brain: Brain, part: _Part) -> _Judged:
+    series, time, value, number = part.columns()
+    at = brain.rules.locate(series)
+    known = at >= 0
+    outcome = evaluate(brain.state, brain.rules, at[known], time[known], value[known], reuse=True)
+    brain.state = outcome.state
+    return _Judged(outcome, known, series, time, value, number)
+
+
+def _take(space: Space, brain: Brain, limit: int | None) -> tuple[Brain, int]:
+    """Bring the brain to the present edition and judge what is waiting, up to about `limit` readings."""
+    network = edition.network()
+    if brain.edition != network.number:
+        brain = _rebase(space, brain, network)
+    waiting = Intake.objects.filter(space=space, id__gt=brain.cursor).order_by("id")
+    tally: Counter[tuple[str, str]] = Counter()
+    rows = 0
+    for part in _parts(waiting[:2000] if limit else waiting, limit):
+        judged = _judge(brain, part)
+        maybe = np.ones(len(judged.series), np.bool_)
+        maybe[judged.known] = judged.outcome.late
+        new = store.append(space.pk, judged.series, judged.time, judged.value, maybe)
+        numbers = judged.number[judged.known]
+        alarms.apply(space, brain.rules, judged.outcome, lambda row, p=part, n=numbers: p.groups[n[row]].received_at)
+        _tally(tally, part, judged, new)
+        brain.cursor = part.last
+        rows += part.rows
+    counts.add(space, tally)
+    brain.since_snapshot += rows
+    return brain, rows
+
+
+def _tally(tally: Counter[tuple[str, str]], part: _Part, judged: _Judged, new: Bools) -> None:
+    late = np.zeros(len(new), np.bool_)
+    late[judged.known] = judged.outcome.late
+    groups = len(part.groups)
+    kept = np.bincount(judged.number[new], minlength=groups).tolist()
+    kept_late = np.bincount(judged.number[new & late], minlength=groups).tolist()
+    for group, accepted, behind in zip(part.groups, kept, kept_late, strict=True):
+        tally[group.source, "accepted"] += accepted
+        tally[group.source, "late"] += behind
+        tally[group.source, "duplicate"] += group.rows - accepted
+
+
+def _save(space: Space, position: Evaluator, brain: Brain) -> None:
+    position.cursor, position.advanced_at = brain.cursor, timezone.now()
+    fields = ["cursor", "advanced_at"]
+    if position.edition != brain.edition or brain.since_snapshot >= SNAPSHOT_ROWS:
+        position.save(update_fields=fields)
+        _snapshot(space, position, brain)
+    else:
+        position.save(update_fields=fields)
+
+
+def _snapshot(space: Space, position: Evaluator, brain: Brain) -> None:
+    # The log back to the previous snapshot stays, for processes whose memory is a little behind.
+    prune = position.snapshot_cursor
+    position.snapshot = dump(brain.rules, brain.state)
+    position.snapshot_cursor, position.pruned_to, position.edition = brain.cursor, prune, brain.edition
+    position.save(update_fields=["snapshot", "snapshot_cursor", "pruned_to", "edition"])
+    Intake.objects.filter(space=space, id__lte=prune).delete()
+    brain.since_snapshot = 0
+
+
+def _rebase(space: Space, brain: Brain, network: edition.Network) -> Brain:
+    """Take the state over to a changed network; alarms of rules that changed are cleared and judged anew."""
+    old, new = brain.rules, network.rules
+    state = carry(brain.state, old, new)
+    was = old.locate(new.series_ids)
+    reach = np.zeros(new.n_series, np.int64)
+    ringed = was >= 0
+    ringed[ringed] = old.slot[was[ringed]] >= 0
+    reach[ringed] = old.keep_ms[old.slot[was[ringed]]]
+    state = _primed(space, new, state, reach)
+    alarms.clear_without_rule(space, set(new.id[state.level > 0].tolist()))
+    return Brain(brain.cursor, network.number, new, state, brain.since_snapshot)
+
+
+def _primed(space: Space, rules: RuleSet, state: State, reach: Ints) -> State:
+    """Give the state what is stored of series it does not know, and of windows that `reach` [S] ms did not cover."""
+    unknown = np.flatnonzero(state.last_ms == NEVER)
+    found = store.latest(space.pk, rules.series_ids[unknown].tolist())
+    for at in unknown.tolist():
+        last = found.get(int(rules.series_ids[at]))
+        if last is not None:
+            state.last_ms[at], state.last_value[at] = last
+    wider = (rules.slot >= 0) & (state.last_ms != NEVER)
+    wider[wider] = rules.keep_ms[rules.slot[wider]] > reach[wider]
+    for at in np.flatnonzero(wider).tolist():
+        ring, newest = int(rules.slot[at]), int(state.last_ms[at])
+        begin = newest - int(rules.keep_ms[ring]) + 1
+        time, value = store.read(space.pk, int(rules.series_ids[at]), begin, newest + 1)
+        grow(state, len(time))
+        state.ring_ms[ring, : len(time)] = time
+        state.ring_micro[ring, : len(time)] = np.rint(value * MICRO).astype(np.int64)
+        state.ring_n[ring] = len(time)
+    return state
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,18 @@
+"""Monitoring's places in the navigation."""
+
+from django.utils.translation import gettext_lazy as _
+
+from haitang.accounts.roles import OFFICIALS, Role
+from haitang.frame import Menu, menu_item
+
+WATCH = OFFICIALS | {Role.ENTERPRISE}
+menu_item("monitoring:alarms", label=_("Alarms"), icon="alert-triangle", group=Menu.WARNING, order=10, roles=WATCH)
+menu_item("monitoring:stations", label=_("Stations"), icon="antenna", group=Menu.WARNING, order=20, roles=WATCH)
+menu_item(
+    "monitoring:health",
+    label=_("Data intake"),
+    icon="activity-heartbeat",
+    group=Menu.WARNING,
+    order=30,
+    roles=OFFICIALS,
+)

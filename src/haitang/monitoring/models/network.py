@@ -1,0 +1,302 @@
+"""The network: stations, their series, and the rules that watch them. Master data; it belongs to no space."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from haitang.accounts.scope import Scope, ScopedManager, ScopedQuerySet
+from haitang.geo.fields import GeometryField, GeometryMixin, GeometryVerbs
+from haitang.geo.names import localised
+from haitang.monitoring.quantities import QUANTITIES, Quantity
+from haitang.monitoring.rules import Aggregate, Direction, Level, RuleError, RuleSpec
+
+CODE = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$", _("Use letters, digits, dot, dash and underscore; begin with a letter or digit.")
+)
+
+
+class Colour(models.TextChoices):
+    """The four colours of a warning, lowest first."""
+
+    BLUE = "blue", pgettext_lazy("warning colour", "Blue")
+    YELLOW = "yellow", pgettext_lazy("warning colour", "Yellow")
+    ORANGE = "orange", pgettext_lazy("warning colour", "Orange")
+    RED = "red", pgettext_lazy("warning colour", "Red")
+
+    @property
+    def colour(self) -> str:
+        """What the page's badge wears."""
+        return str(self.value)
+
+    @property
+    def level(self) -> Level:
+        """The colour as a number, blue 1 to red 4."""
+        return Level(list(Colour).index(self) + 1)
+
+    @property
+    def zh(self) -> str:
+        """One Chinese character, for the journal's Chinese text."""
+        return "蓝黄橙红"[list(Colour).index(self)]
+
+    @classmethod
+    def of(cls, level: int) -> Colour:
+        """The colour of a level from 1 to 4."""
+        return list(cls)[int(level) - 1]
+
+
+class StationKind(models.TextChoices):
+    """What a station watches."""
+
+    TIDE = "tide", _("Tide gauge")
+    RIVER = "river", _("River or canal gauge")
+    RAIN = "rain", _("Rain gauge")
+    WEATHER = "weather", _("Weather station")
+    WATERLOGGING = "waterlogging", _("Waterlogging gauge")
+    SLUICE = "sluice", _("Sluice or pump")
+    SALINITY = "salinity", _("Salinity gauge")
+    GROUND = "ground", _("Soil, groundwater or subsidence")
+    SEISMIC = "seismic", _("Seismic station")
+    FOREST = "forest", _("Forest fire or pest watch")
+    FIRE = "fire", _("Fire sensor")
+    GAS = "gas", _("Gas or tank sensor")
+    STRUCTURE = "structure", _("Bridge or sea-wall sensor")
+    AIR = "air", _("Air quality station")
+    OTHER = "other", pgettext_lazy("station", "Other")
+
+
+class StationQuerySet(GeometryVerbs, ScopedQuerySet):
+    """Stations, with scope and spatial verbs."""
+
+
+class StationManager(ScopedManager.from_queryset(StationQuerySet)):  # type: ignore[misc]
+    """The manager of stations."""
+
+
+class Station(GeometryMixin):
+    """A place where something is measured."""
+
+    code = models.CharField(_("code"), max_length=40, unique=True, validators=[CODE])
+    name_zh = models.CharField(_("name (Chinese)"), max_length=80)
+    name_en = models.CharField(_("name (English)"), max_length=120, blank=True)
+    kind = models.CharField(_("kind"), max_length=14, choices=StationKind, db_index=True)
+    geometry = GeometryField(_("position"), kinds=("Point",), null=True, blank=True)
+    place = models.ForeignKey(
+        "geo.Place", models.PROTECT, null=True, blank=True, related_name="stations", verbose_name=_("place")
+    )
+    operator = models.ForeignKey(
+        "accounts.Organisation",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="stations",
+        verbose_name=_("operator"),
+    )
+    is_active = models.BooleanField(_("in use"), default=True)
+    is_public = models.BooleanField(_("open to the public"), default=False)
+    is_approximate = models.BooleanField(_("position is approximate"), default=False)
+    confidence = models.CharField(_("confidence"), max_length=60, blank=True)
+    source = models.CharField(_("source"), max_length=500, blank=True)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+    is_demo = models.BooleanField(_("demonstration data"), default=False)
+
+    scope = Scope(place="place__path", organisation="operator__path", public=Q(is_public=True))
+    objects = StationManager()
+
+    class Meta(GeometryMixin.Meta):
+        verbose_name = _("station")
+        verbose_name_plural = _("stations")
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return localised(self.name_zh, self.name_en)
+
+    def get_absolute_url(self) -> str:
+        """The station's page."""
+        return reverse("monitoring:station", args=[self.pk])
+
+
+class Series(models.Model):
+    """One quantity at one station: what readings belong to."""
+
+    code = models.CharField(_("code"), max_length=60, unique=True, validators=[CODE])
+    station = models.ForeignKey(Station, models.CASCADE, related_name="series", verbose_name=_("station"))
+    quantity = models.CharField(
+        _("quantity"), max_length=30, choices=[(q.code, q.name_en) for q in QUANTITIES.values()], db_index=True
+    )
+    unit = models.CharField(_("unit of readings"), max_length=12, blank=True)
+    label_zh = models.CharField(_("label (Chinese)"), max_length=60, blank=True)
+    label_en = models.CharField(_("label (English)"), max_length=60, blank=True)
+    datum = models.CharField(_("height datum"), max_length=60, blank=True)
+    interval_s = models.PositiveIntegerField(_("interval (s)"), default=300, validators=[MinValueValidator(1)])
+    low = models.FloatField(_("lowest plausible value"), null=True, blank=True)
+    high = models.FloatField(_("highest plausible value"), null=True, blank=True)
+    is_active = models.BooleanField(_("in use"), default=True)
+    is_demo = models.BooleanField(_("demonstration data"), default=False)
+    source = models.CharField(_("source"), max_length=500, blank=True)
+
+    scope = Scope(
+        place="station__place__path", organisation="station__operator__path", public=Q(station__is_public=True)
+    )
+    objects = ScopedManager()
+
+    class Meta:
+        verbose_name = pgettext_lazy("monitoring", "series")
+        verbose_name_plural = pgettext_lazy("monitoring", "series (plural)")
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def kind(self) -> Quantity:
+        """The quantity with its canonical unit."""
+        return QUANTITIES[self.quantity]
+
+    @property
+    def label(self) -> str:
+        """What is measured, in the reader's language."""
+        return localised(self.label_zh or self.kind.name_zh, self.label_en or self.kind.name_en)
+
+    def clean(self) -> None:
+        """The unit must fit the quantity, and the bounds each other."""
+        if self.unit and self.quantity in QUANTITIES:
+            try:
+                self.kind.factor(self.unit)
+            except KeyError:
+                accepted = ", ".join(self.kind.accepted)
+                raise ValidationError(
+                    {"unit": _("%(unit)s does not fit %(quantity)s; use one of %(accepted)s")
+                     % {"unit": self.unit, "quantity": self.quantity, "accepted": accepted}}
+                ) from None  # fmt: skip
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValidationError({"high": _("The highest plausible value must be above the lowest.")})
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """A unit left out is the quantity's own."""
+        self.unit = self.unit or self.kind.unit
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def get_absolute_url(self) -> str:
+        """The station's page, at this series."""
+        return f"{self.station.get_absolute_url()}?series={self.pk}"
+
+
+class Rule(models.Model):
+    """When a series is an alarm, by colour."""
+
+    code = models.CharField(_("code"), max_length=80, unique=True, validators=[CODE])
+    series = models.ForeignKey(Series, models.CASCADE, related_name="rules", verbose_name=_("series"))
+    name_zh = models.CharField(_("name (Chinese)"), max_length=80, blank=True)
+    name_en = models.CharField(_("name (English)"), max_length=120, blank=True)
+    is_active = models.BooleanField(_("in use"), default=True)
+    direction = models.CharField(
+        _("danger lies"), max_length=8, default=Direction.RISING,
+        choices=[(Direction.RISING.value, _("above the threshold")), (Direction.FALLING.value, _("below the threshold"))],
+    )  # fmt: skip
+    aggregate = models.CharField(
+        _("compared value"), max_length=4, default=Aggregate.LAST,
+        choices=[
+            (Aggregate.LAST.value, _("the reading itself")), (Aggregate.SUM.value, _("sum over the window")),
+            (Aggregate.MAX.value, _("highest in the window")), (Aggregate.MIN.value, _("lowest in the window")),
+            (Aggregate.MEAN.value, _("mean over the window")),
+        ],
+    )  # fmt: skip
+    window_s = models.PositiveIntegerField(_("window (s)"), default=0, validators=[MaxValueValidator(7 * 86400)])
+    blue = models.FloatField(pgettext_lazy("warning colour", "Blue"), null=True, blank=True)
+    yellow = models.FloatField(pgettext_lazy("warning colour", "Yellow"), null=True, blank=True)
+    orange = models.FloatField(pgettext_lazy("warning colour", "Orange"), null=True, blank=True)
+    red = models.FloatField(pgettext_lazy("warning colour", "Red"), null=True, blank=True)
+    hysteresis = models.FloatField(_("hysteresis"), default=0.0, validators=[MinValueValidator(0.0)])
+    hold_s = models.PositiveIntegerField(_("minimum duration (s)"), default=0)
+    silence_s = models.PositiveIntegerField(_("silent after (s)"), default=0)
+    silence_colour = models.CharField(_("colour of silence"), max_length=6, choices=Colour, default=Colour.BLUE)
+    source = models.CharField(_("source of the thresholds"), max_length=500, blank=True)
+    confidence = models.CharField(_("confidence"), max_length=60, blank=True)
+    is_demo = models.BooleanField(_("demonstration data"), default=False)
+
+    scope = Scope(
+        place="series__station__place__path",
+        organisation="series__station__operator__path",
+        public=Q(series__station__is_public=True),
+    )
+    objects = ScopedManager()
+
+    class Meta:
+        verbose_name = pgettext_lazy("monitoring", "alarm rule")
+        verbose_name_plural = pgettext_lazy("monitoring", "alarm rules")
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language; the code where it has none."""
+        return localised(self.name_zh, self.name_en) or self.code
+
+    @property
+    def thresholds(self) -> tuple[float | None, float | None, float | None, float | None]:
+        """Blue, yellow, orange, red, in the canonical unit of the series."""
+        return (self.blue, self.yellow, self.orange, self.red)
+
+    @property
+    def coloured(self) -> list[tuple[Colour, float]]:
+        """The colours this rule has, with their thresholds."""
+        return [(colour, value) for colour, value in zip(Colour, self.thresholds, strict=True) if value is not None]
+
+    @property
+    def silence_minutes(self) -> str:
+        """Minutes of silence that raise it."""
+        return f"{self.silence_s / 60:g}"
+
+    def spec(self) -> RuleSpec:
+        """The rule in the evaluator's terms."""
+        return RuleSpec(
+            id=self.pk or 0,
+            series=self.series_id,
+            thresholds=self.thresholds,
+            direction=Direction(self.direction),
+            hysteresis=self.hysteresis,
+            hold_s=self.hold_s,
+            aggregate=Aggregate(self.aggregate),
+            window_s=self.window_s,
+            silence_s=self.silence_s,
+            silence_level=Colour(self.silence_colour).level,
+        )
+
+    def clean(self) -> None:
+        """A rule must not contradict itself."""
+        try:
+            self.spec().check()
+        except RuleError as error:
+            raise ValidationError(str(error)) from error
+
+    def describe(self, language: str) -> str:
+        """What the rule compares, for a sentence: "1 h sum of rainfall"."""
+        with translation.override(language):
+            label = self.series.label
+            if label[1:2].islower():  # "Tide level" inside a sentence; "PM2.5" stays
+                label = label[0].lower() + label[1:]
+            if not self.window_s:
+                return label
+            hours = self.window_s / 3600
+            span = _("%(n)g h") % {"n": hours} if hours >= 1 else _("%(n)g min") % {"n": self.window_s / 60}
+            form = {
+                Aggregate.SUM: _("%(span)s sum of %(what)s"),
+                Aggregate.MAX: _("%(span)s highest %(what)s"),
+                Aggregate.MIN: _("%(span)s lowest %(what)s"),
+                Aggregate.MEAN: _("%(span)s mean %(what)s"),
+            }[Aggregate(self.aggregate)]
+            return str(form % {"span": span, "what": label})

@@ -1,0 +1,98 @@
+"""What the network said: the log of what arrived, the readings made of it, and where the evaluator stands."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from haitang.accounts.roles import OFFICIALS
+from haitang.accounts.scope import Scope, ScopedManager
+from haitang.spaces.models import Space
+
+
+class Reading(models.Model):
+    """One value of one series at one time, in the canonical unit. Read and written through `store.py` only.
+
+    The key is (space, series, time); there is no other column to look at. Foreign keys are not checked per row: the
+    door knows its series, and a check would double the cost of a reading.
+    """
+
+    pk = models.CompositePrimaryKey("space_id", "series_id", "time_ms")
+    space_id = models.IntegerField()
+    series_id = models.IntegerField()
+    time_ms = models.BigIntegerField()
+    value = models.FloatField()
+
+
+class Intake(models.Model):
+    """One group of readings as it became durable, in order of arrival. Pruned once a snapshot covers it."""
+
+    class Kind(models.TextChoices):
+        """What the group holds."""
+
+        READINGS = "r", "readings"
+        TICK = "t", "the passing of time"
+
+    space = models.ForeignKey(Space, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=1, choices=Kind, default=Kind.READINGS)
+    received_at = models.DateTimeField()
+    source = models.CharField(max_length=80)
+    rows = models.PositiveIntegerField()
+    payload = models.BinaryField()
+
+    class Meta:
+        indexes = (models.Index(fields=("space", "id"), name="monitoring_intake_next"),)
+
+
+class Evaluator(models.Model):
+    """Where evaluation stands in one space. Locking this row makes one process the evaluator for a moment."""
+
+    space = models.OneToOneField(Space, models.CASCADE, primary_key=True, related_name="+")
+    # Everything up to and including this intake is stored and judged.
+    cursor = models.BigIntegerField(default=0)
+    edition = models.BigIntegerField(default=0)
+    # Rules and state as they were at snapshot_cursor; the log after it makes the present state, exactly.
+    snapshot = models.BinaryField(null=True)
+    snapshot_cursor = models.BigIntegerField(default=0)
+    pruned_to = models.BigIntegerField(default=0)
+    advanced_at = models.DateTimeField(null=True)
+
+
+class Edition(models.Model):
+    """Another random number with every change of stations, series or rules. One row."""
+
+    number = models.BigIntegerField()
+
+
+class Outcome(models.TextChoices):
+    """What became of a reading at the door."""
+
+    ACCEPTED = "accepted", _("Accepted")
+    DUPLICATE = "duplicate", _("Duplicate")
+    LATE = "late", _("Late")
+    UNKNOWN_SERIES = "unknown_series", _("Unknown series")
+    FORBIDDEN = "forbidden", _("Not allowed for this sender")
+    WRONG_UNIT = "wrong_unit", _("Wrong unit")
+    ABSURD_VALUE = "absurd_value", _("Absurd value")
+    FUTURE = "future", _("In the future")
+    MALFORMED = "malformed", _("Malformed")
+    BODY_REFUSED = "body_refused", _("Whole body refused")
+    RATE_LIMITED = "rate_limited", _("Over the rate limit")
+
+
+class IngestCount(models.Model):
+    """How many readings of one source met one outcome in one hour (of the server's own clock)."""
+
+    space = models.ForeignKey(Space, models.CASCADE, related_name="+")
+    hour = models.DateTimeField(_("hour"))
+    source = models.CharField(_("source"), max_length=80)
+    outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome)
+    count = models.BigIntegerField(_("readings"), default=0)
+
+    scope = Scope(roles=OFFICIALS)
+    objects = ScopedManager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("space", "hour", "source", "outcome"), name="monitoring_one_count"),
+        )

@@ -1,0 +1,148 @@
+"""The MQTT door: readings from a broker, acknowledged to it only when they are durable.
+
+Topic `haitang/v1/<number of the access token>/readings`, QoS 1, payload as for HTTP. The broker says who may publish
+on which topic (docs/operations.md has the settings for Mosquitto); the token's number says in which space and for which
+series. The session is kept by the broker, so what is published while we are away arrives when we are back.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from urllib.parse import unquote, urlsplit
+
+import paho.mqtt.client as paho
+from django.db import close_old_connections
+from django.utils import timezone
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from haitang.accounts.models import ApiToken
+from haitang.accounts.verbs import Refused
+from haitang.monitoring import door
+from haitang.monitoring.batch import MAX_BYTES
+from haitang.spaces.models import Space
+
+logger = logging.getLogger(__name__)
+
+TOPIC = "haitang/v1/+/readings"
+RIGHT = "readings:write"
+GATHER_S = 0.01
+GATHER_MESSAGES = 400
+SESSION_S = 7 * 86_400
+_TOKEN_S = 5.0
+
+
+class Subscriber:
+    """Takes messages from the broker, hands them to the door in groups, acknowledges them. One thread beside paho's."""
+
+    def __init__(self, url: str, client_id: str = "haitang-monitoring") -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+            raise ValueError(f"HAITANG_MQTT_URL is {url!r}: write mqtt://user:password@host:port, or mqtts:// for TLS")
+        self.client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
+        )
+        if parts.username:
+            self.client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
+        if parts.scheme == "mqtts":
+            self.client.tls_set()
+        self.client.on_connect = self._connected
+        self.client.on_message = self._arrived
+        self.client.max_inflight_messages_set(GATHER_MESSAGES)
+        self._address = (parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883))
+        self._messages: queue.Queue[paho.MQTTMessage] = queue.Queue()
+        self._tokens: dict[str, tuple[float, ApiToken | None]] = {}
+        self.subscribed = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until `stop` is set; a broker that is away is waited for."""
+        session = Properties(PacketTypes.CONNECT)
+        session.SessionExpiryInterval = SESSION_S
+        # As many as are handled in one group may be on their way without our acknowledgement.
+        session.ReceiveMaximum = GATHER_MESSAGES
+        self.client.reconnect_delay_set(1, 30)
+        self.client.connect_async(*self._address, keepalive=30, clean_start=False, properties=session)
+        self.client.loop_start()
+        try:
+            while not stop.is_set():
+                group = self._gather()
+                while group and not stop.is_set() and not self._handle(group):
+                    stop.wait(1.0)
+        finally:
+            self.client.disconnect()
+            self.client.loop_stop()
+
+    def _connected(
+        self, client: paho.Client, _userdata: object, _flags: object, reason: object, _props: object
+    ) -> None:
+        if getattr(reason, "is_failure", False):
+            logger.error("MQTT broker refused us: %s", reason)
+            return
+        client.subscribe(TOPIC, options=SubscribeOptions(qos=1))
+        self.subscribed.set()
+
+    def _arrived(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
+        self._messages.put(message)
+
+    def _gather(self) -> list[paho.MQTTMessage]:
+        try:
+            group = [self._messages.get(timeout=0.2)]
+        except queue.Empty:
+            return []
+        end = time.monotonic() + GATHER_S
+        while len(group) < GATHER_MESSAGES:
+            try:
+                group.append(self._messages.get(timeout=max(0.0, end - time.monotonic())))
+            except queue.Empty:
+                break
+        return group
+
+    def _handle(self, group: list[paho.MQTTMessage]) -> bool:
+        """Make a group durable and acknowledge it; False (try again) when the database did not take it."""
+        close_old_connections()
+        by_space: defaultdict[Space, list[door.Parcel]] = defaultdict(list)
+        arrived = timezone.now()
+        try:
+            for message in group:
+                token = self._token(message.topic.split("/")[2])
+                if token is None:
+                    logger.warning("MQTT message on %s: no valid access token has this number", message.topic)
+                    continue
+                if len(message.payload) > MAX_BYTES:
+                    logger.warning("MQTT message on %s has %d bytes, refused", message.topic, len(message.payload))
+                    continue
+                allowed, source = door.by_prefix(token.prefix), f"mqtt:{token.name}"
+                by_space[token.space].append(door.Parcel(bytes(message.payload), source, allowed, arrived))
+            for space, parcels in by_space.items():
+                try:
+                    door.receive_all(space, parcels)
+                except Refused as error:
+                    logger.warning("MQTT readings for %s refused: %s", space.slug, error)
+        except Exception:
+            logger.exception("readings from MQTT are not stored yet; they are kept and tried again")
+            return False
+        for message in group:
+            if self.client.ack(message.mid, message.qos) == MQTTErrorCode.MQTT_ERR_NO_CONN:
+                break  # the broker will deliver them again; the store knows them
+        return True
+
+    def _token(self, number: str) -> ApiToken | None:
+        kept = self._tokens.get(number)
+        if kept is None or time.monotonic() - kept[0] > _TOKEN_S:
+            found = None
+            if number.isdigit() and len(number) < 19:
+                found = ApiToken.objects.select_related("space").filter(
+                    pk=int(number), revoked_at=None, user__is_active=True
+                ).first()  # fmt: skip
+            valid = found is not None and RIGHT in found.rights
+            if found is not None and found.expires_at is not None and found.expires_at <= timezone.now():
+                valid = False
+            kept = (time.monotonic(), found if valid else None)
+            self._tokens[number] = kept
+        return kept[1]

@@ -1,0 +1,170 @@
+"""What pages, layers and the API read of monitoring. Everything starts from `visible_to`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db.models import Max, Q, QuerySet, Sum
+from django.utils import timezone
+
+from haitang.monitoring import engine, store
+from haitang.monitoring.alarms import at
+from haitang.monitoring.models import Alarm, Colour, IngestCount, Intake, Rule, Series
+from haitang.monitoring.models.alarms import OPEN
+from haitang.monitoring.models.readings import Outcome
+from haitang.monitoring.rules import Floats, Ints
+from haitang.spaces.clock import now
+from haitang.spaces.models import Space
+
+POINTS = 2000
+"""As many points as a chart is sent; beyond, each stretch of time keeps its lowest and highest reading."""
+STALE = 3
+"""A series that has sent nothing for so many of its intervals is called stale."""
+
+
+@dataclass(frozen=True)
+class SeriesNow:
+    """One series as it stands: the newest reading, and the colour of its open alarms."""
+
+    series: Series
+    at: datetime | None
+    value: float | None
+    colour: str
+    is_stale: bool
+
+    @property
+    def figure(self) -> str:
+        """The value with as many digits as mean something."""
+        return "" if self.value is None else f"{round(self.value, 2):g}"
+
+
+def ms(moment: datetime) -> int:
+    """An aware time as milliseconds since 1970."""
+    return round(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def colours_at(space: Space, moment: datetime | None = None) -> QuerySet[Alarm]:
+    """Alarms that stand: now, or at an earlier moment (then with the highest colour they reached)."""
+    rows = Alarm.objects.filter(space=space)
+    if moment is None:
+        return rows.filter(state__in=OPEN)
+    return rows.filter(opened_at__lte=moment).filter(Q(cleared_at=None) | Q(cleared_at__gt=moment))
+
+
+def highest(rows: QuerySet[Alarm], by: str) -> dict[int, Colour]:
+    """The highest colour of these alarms by station or series."""
+    found = rows.order_by().values_list(by).annotate(top=Max("level"))
+    return {key: Colour.of(level) for key, level in found}
+
+
+def series_now(space: Space, series: Sequence[Series], moment: datetime | None = None) -> list[SeriesNow]:
+    """Each series with its newest reading at or before a moment (now). Two queries for all."""
+    present = moment or now(space)
+    found = store.latest(space.pk, [each.pk for each in series], ms(moment) if moment else store.FOREVER_MS)
+    colours = highest(colours_at(space, moment).filter(series__in=[each.pk for each in series]), "series")
+    result = []
+    for each in series:
+        time, value = found.get(each.pk, (None, None))
+        when = None if time is None else at(time)
+        stale = when is None or present - when > timedelta(seconds=each.interval_s * STALE)
+        result.append(SeriesNow(each, when, value, colours.get(each.pk, ""), stale))
+    return result
+
+
+def thin(time_ms: Ints, values: Floats, most: int = POINTS) -> tuple[Ints, Floats]:
+    """At most `most` points of a line: of each stretch its lowest and highest, in order of time."""
+    n = len(time_ms)
+    if n <= most:
+        return time_ms, values
+    edges = np.linspace(0, n, most // 2 + 1).astype(np.int64)
+    low = np.array([a + int(np.argmin(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    high = np.array([a + int(np.argmax(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    keep = np.unique(np.concatenate([low, high, [0, n - 1]]))
+    return time_ms[keep], values[keep]
+
+
+def chart(
+    space: Space, series: Series, start: datetime, end: datetime, *, marks: Iterable[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """The description of a chart of one series (docs/components.md), with the thresholds of its plain rules."""
+    time, value = thin(*store.read(space.pk, series.pk, ms(start), ms(end)))
+    rules = Rule.objects.filter(series=series, is_active=True, silence_s=0, window_s=0)
+    lines = [
+        {"value": threshold, "label": f"{colour.label} {threshold:g}", "colour": colour.value}
+        for rule in rules
+        for colour, threshold in zip(Colour, rule.thresholds, strict=True)
+        if threshold is not None
+    ]
+    return {
+        "kind": "line",
+        "unit": series.kind.unit,
+        "series": [
+            {
+                "name": series.label,
+                "data": [[t, round(v, 4)] for t, v in zip(time.tolist(), value.tolist(), strict=True)],
+                "step": series.kind.accumulates,
+                "area": series.kind.accumulates,
+            }
+        ],
+        "thresholds": lines,
+        "marks": list(marks),
+        "min": 0 if series.kind.accumulates else None,
+    }
+
+
+@dataclass(frozen=True)
+class SourceHealth:
+    """One sender over the last day: readings by outcome."""
+
+    source: str
+    counts: Mapping[str, int]
+    last_hour: datetime
+
+    @property
+    def accepted(self) -> int:
+        """Readings stored."""
+        return self.counts.get(Outcome.ACCEPTED, 0)
+
+    @property
+    def refused(self) -> int:
+        """Readings and bodies refused for any reason."""
+        kept = {Outcome.ACCEPTED.value, Outcome.LATE.value, Outcome.DUPLICATE.value}
+        return sum(number for outcome, number in self.counts.items() if outcome not in kept)
+
+
+def health(space: Space, user: Any, hours: int = 24) -> list[SourceHealth]:
+    """What each sender sent in the last hours, the busiest first."""
+    since = timezone.now() - timedelta(hours=hours)
+    rows = (
+        IngestCount.objects.visible_to(user)
+        .filter(space=space, hour__gt=since)
+        .values_list("source", "outcome")
+        .annotate(number=Sum("count"), last=Max("hour"))
+    )
+    sources: dict[str, dict[str, int]] = {}
+    last: dict[str, datetime] = {}
+    for source, outcome, number, hour in rows:
+        sources.setdefault(source, {})[outcome] = number
+        last[source] = max(hour, last.get(source, hour))
+    found = [SourceHealth(source, counts, last[source]) for source, counts in sources.items()]
+    return sorted(found, key=lambda each: -each.accepted)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far evaluation is behind the door."""
+
+    waiting: int
+    since: datetime | None
+    last_received: datetime | None
+
+
+def lag(space: Space) -> Lag:
+    """Readings received and not judged yet."""
+    waiting, since = engine.backlog(space)
+    last = Intake.objects.filter(space=space).order_by("-id").values_list("received_at", flat=True).first()
+    return Lag(waiting, since, last)

@@ -1,0 +1,239 @@
+"""Alarms: opened, coloured and cleared by the platform; acknowledged, remarked on, assigned and closed by people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from haitang.accounts.actors import Actor, System
+from haitang.accounts.models import Organisation
+from haitang.accounts.roles import OPERATIONS, Role
+from haitang.accounts.verbs import Forbidden, Refused, verb
+from haitang.journal.services import record
+from haitang.monitoring.models import Alarm, AlarmKind, AlarmState, Colour, Rule, Station
+from haitang.monitoring.models.alarms import MOVES
+from haitang.spaces.clock import now
+from haitang.spaces.models import Space
+
+WATCHERS = OPERATIONS | {Role.DEPARTMENT, Role.TOWNSHIP}
+NOBODY: frozenset[str] = frozenset()
+"""Verbs that only the platform itself uses."""
+
+
+@verb("monitoring.raise", roles=NOBODY)
+def open_alarm(
+    rule: Rule,
+    *,
+    space: Space,
+    colour: Colour,
+    value: float,
+    at: datetime,
+    by: Actor,
+    received: datetime | None = None,
+) -> Alarm:
+    """Open an alarm: a reading met a threshold of the rule, or nothing was heard for too long."""
+    series, station = rule.series, rule.series.station
+    alarm = Alarm.objects.create(
+        space=space, rule=rule, series=series, station=station, place=station.place,
+        kind=AlarmKind.SILENCE if rule.silence_s else AlarmKind.THRESHOLD,
+        colour=colour, peak_colour=colour, level=colour.level,
+        what_zh=rule.describe("zh-hans"), what_en=rule.describe("en"), unit=series.kind.unit,
+        threshold=_threshold(rule, colour), first_value=value, peak_value=value, peak_at=at, opened_at=at,
+        received_wall=received, recorded_wall=timezone.now(),
+    )  # fmt: skip
+    zh, en = _reading_text(alarm, rule, colour, value)
+    _record(alarm, "monitoring.raise", by, after={"colour": colour, "value": value, "at": at}, zh=zh, en=en)
+    return alarm
+
+
+@verb("monitoring.colour", roles=NOBODY)
+def change_colour(alarm: Alarm, *, colour: Colour, value: float, at: datetime, by: Actor) -> Alarm:
+    """Give an open alarm the colour its rule has now; a rise asks for a new acknowledgement. Saves the peak set on it."""
+    before, rises = Colour(alarm.colour), colour.level > alarm.level
+    alarm.colour, alarm.level = colour, colour.level
+    changed = ["colour", "level", "peak_value", "peak_at"]
+    if rises:
+        if colour.level > Colour(alarm.peak_colour).level:
+            alarm.peak_colour = colour
+        alarm.threshold = _threshold(alarm.rule, colour) if alarm.rule else alarm.threshold
+        changed += ["peak_colour", "threshold"]
+        if alarm.state == AlarmState.ACKNOWLEDGED:
+            _move(alarm, AlarmState.ACTIVE)
+            changed.append("state")
+    alarm.save(update_fields=changed)
+    zh, en = _reading_text(alarm, alarm.rule, colour, value)
+    if not rises:
+        zh = f"{alarm.station.name_zh}{alarm.what_zh} {_figure(value)} {alarm.unit}，由{before.zh}色降为{colour.zh}色"
+        en = f"{_en(alarm.station)} {alarm.what_en} {_figure(value)} {alarm.unit}, down from {before} to {colour}"
+    _record(
+        alarm, "monitoring.rise" if rises else "monitoring.lower", by,
+        before={"colour": before}, after={"colour": colour, "value": value, "at": at}, zh=zh, en=en,
+    )  # fmt: skip
+    return alarm
+
+
+@verb("monitoring.clear", roles=NOBODY)
+def clear_alarm(alarm: Alarm, *, value: float | None, at: datetime | None, by: Actor) -> Alarm:
+    """End the episode: the rule holds no more, or (no value) the rule was changed or taken away."""
+    before = alarm.state
+    _move(alarm, AlarmState.CLEARED)
+    alarm.cleared_at = at or now(alarm.space)
+    alarm.save(update_fields=["state", "cleared_at", "peak_value", "peak_at"])
+    figure = "" if value is None else f" {_figure(value)} {alarm.unit}"
+    if value is None:
+        zh, en = "规则已修改或停用，告警解除", "cleared: its rule was changed or withdrawn"
+    elif alarm.kind == AlarmKind.SILENCE:
+        zh, en = "恢复上报，告警解除", "reporting again, alarm cleared"
+    else:
+        zh, en = "告警解除", "alarm cleared"
+    _record(
+        alarm, "monitoring.clear", by, before={"state": before},
+        after={"state": alarm.state, "value": value, "at": alarm.cleared_at},
+        zh=f"{alarm.station.name_zh}{alarm.what_zh}{figure}，{zh}", en=f"{_en(alarm.station)} {alarm.what_en}{figure}: {en}",
+    )  # fmt: skip
+    return alarm
+
+
+@verb("monitoring.acknowledge", roles=WATCHERS)
+def acknowledge(alarm: Alarm, *, by: Actor, note: str = "") -> Alarm:
+    """Say that somebody has seen the alarm and is dealing with it."""
+    alarm = _mine(alarm, by)
+    _move(alarm, AlarmState.ACKNOWLEDGED)
+    alarm.acknowledged_at = now(alarm.space)
+    alarm.acknowledged_by_id = by.pk
+    alarm.save(update_fields=["state", "acknowledged_at", "acknowledged_by"])
+    _record(
+        alarm, "monitoring.acknowledge", by, after={"state": alarm.state, "note": note},
+        zh=f"确认告警：{_zh_title(alarm)}" + (f"（{note}）" if note else ""),
+        en=f"Acknowledged: {_en_title(alarm)}" + (f" ({note})" if note else ""),
+    )  # fmt: skip
+    return alarm
+
+
+@verb("monitoring.comment", roles=WATCHERS | {Role.GRID})
+def comment(alarm: Alarm, *, text: str, by: Actor) -> Alarm:
+    """Add a remark to the alarm's record."""
+    alarm = _mine(alarm, by)
+    text = text.strip()
+    if not text:
+        raise Refused(_("The remark is empty. Write what you saw or did."))
+    if len(text) > 1000:
+        raise Refused(_("The remark has %(n)s characters; at most 1000 fit.") % {"n": len(text)})
+    _record(alarm, "monitoring.comment", by, after={"text": text}, zh=text, en=text)
+    return alarm
+
+
+@verb("monitoring.assign", roles=WATCHERS)
+def assign(alarm: Alarm, *, organisation: Organisation, by: Actor) -> Alarm:
+    """Make an organisation answer for the alarm."""
+    alarm = _mine(alarm, by)
+    if alarm.state == AlarmState.CLOSED:
+        raise Refused(_("The alarm is closed; it cannot be assigned any more."))
+    before = alarm.assignee
+    alarm.assignee = organisation
+    alarm.save(update_fields=["assignee"])
+    _record(
+        alarm, "monitoring.assign", by,
+        before={"assignee": before.code if before else None}, after={"assignee": organisation.code},
+        zh=f"告警交由{organisation.name_zh}处置：{_zh_title(alarm)}",
+        en=f"Assigned to {organisation.name_en or organisation.name_zh}: {_en_title(alarm)}",
+    )  # fmt: skip
+    return alarm
+
+
+@verb("monitoring.close", roles=WATCHERS)
+def close(alarm: Alarm, *, by: Actor, note: str = "") -> Alarm:
+    """Put a cleared alarm away."""
+    alarm = _mine(alarm, by)
+    _move(alarm, AlarmState.CLOSED)
+    alarm.closed_at = now(alarm.space)
+    alarm.save(update_fields=["state", "closed_at"])
+    _record(
+        alarm, "monitoring.close", by, after={"state": alarm.state, "note": note},
+        zh=f"关闭告警：{_zh_title(alarm)}" + (f"（{note}）" if note else ""),
+        en=f"Closed: {_en_title(alarm)}" + (f" ({note})" if note else ""),
+    )  # fmt: skip
+    return alarm
+
+
+def _mine(alarm: Alarm, by: Actor) -> Alarm:
+    """The alarm as it is now, locked, if the actor may see it."""
+    rows = Alarm.objects.select_for_update(of=("self",)).select_related(
+        "station__operator", "place", "series", "rule", "space"
+    )
+    if not isinstance(by, System):
+        rows = rows.filter(pk__in=Alarm.objects.visible_to(by).filter(pk=alarm.pk).values("pk"))
+    found = rows.filter(pk=alarm.pk).first()
+    if found is None:
+        raise Forbidden(_("This alarm is outside your scope."))
+    return found
+
+
+def _move(alarm: Alarm, to: AlarmState) -> None:
+    allowed = MOVES[AlarmState(alarm.state)]
+    if to not in allowed:
+        raise Refused(
+            _("The alarm is %(state)s; from there it can only become: %(allowed)s.")
+            % {
+                "state": AlarmState(alarm.state).label,
+                "allowed": ", ".join(str(state.label) for state in AlarmState if state in allowed) or _("nothing more"),
+            }
+        )
+    alarm.state = to
+
+
+def _record(
+    alarm: Alarm,
+    name: str,
+    by: Actor,
+    *,
+    zh: str,
+    en: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    record(
+        space=alarm.space, verb=name, by=by, subject=alarm, thread=alarm, place=alarm.place,
+        organisation=alarm.station.operator, colour=alarm.colour, before=before, after=after, text_zh=zh, text_en=en,
+    )  # fmt: skip
+
+
+def _threshold(rule: Rule, colour: Colour) -> float | None:
+    return rule.thresholds[colour.level - 1] if not rule.silence_s else None
+
+
+def _reading_text(alarm: Alarm, rule: Rule | None, colour: Colour, value: float) -> tuple[str, str]:
+    zh, en = f"{alarm.station.name_zh}{alarm.what_zh}", f"{_en(alarm.station)} {alarm.what_en}"
+    if alarm.kind == AlarmKind.SILENCE:
+        minutes = f"{(rule.silence_s if rule else 0) / 60:g}"
+        return (
+            f"{zh}超过 {minutes} 分钟未上报（{colour.zh}色）",
+            f"{en}: nothing for more than {minutes} min ({colour})",
+        )
+    unit, edge = alarm.unit, _figure(alarm.threshold)
+    falling = rule is not None and rule.direction == "falling"
+    verb_zh, verb_en = ("降至", "at or below") if falling else ("达到", "at or above")
+    return (
+        f"{zh} {_figure(value)} {unit}，{verb_zh}{colour.zh}色阈值 {edge} {unit}",
+        f"{en} {_figure(value)} {unit}, {verb_en} the {colour} threshold {edge} {unit}",
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{round(value, 3):g}"
+
+
+def _en(station: Station) -> str:
+    return station.name_en or station.name_zh
+
+
+def _zh_title(alarm: Alarm) -> str:
+    return f"{alarm.station.name_zh}{alarm.what_zh}（{Colour(alarm.colour).zh}色）"
+
+
+def _en_title(alarm: Alarm) -> str:
+    return f"{_en(alarm.station)} {alarm.what_en} ({alarm.colour})"

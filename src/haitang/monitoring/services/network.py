@@ -1,0 +1,59 @@
+"""The network: stations, series and rules put on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django.db.models import Model
+
+from haitang.accounts.actors import Actor
+from haitang.accounts.roles import Role
+from haitang.accounts.verbs import verb
+from haitang.journal.services import record
+from haitang.monitoring.models import Rule, Series, Station
+from haitang.spaces.models import Space
+
+KEEPERS = frozenset({Role.ADMIN, Role.DUTY_OFFICER, Role.DEPARTMENT})
+M = TypeVar("M", Station, Series, Rule)
+
+
+@verb("monitoring.register_station", roles=KEEPERS)
+def register_station(*, code: str, by: Actor, **fields: Any) -> Station:
+    """Put a station on the network, or change the one with this code."""
+    return _register(Station, code, fields, by)
+
+
+@verb("monitoring.register_series", roles=KEEPERS)
+def register_series(*, code: str, by: Actor, **fields: Any) -> Series:
+    """Put a series on a station, or change the one with this code."""
+    return _register(Series, code, fields, by)
+
+
+@verb("monitoring.register_rule", roles=KEEPERS)
+def register_rule(*, code: str, by: Actor, **fields: Any) -> Rule:
+    """Set an alarm rule, or change the one with this code. Alarms that stand under a changed rule are judged anew."""
+    return _register(Rule, code, fields, by)
+
+
+def _register(model: type[M], code: str, fields: Mapping[str, Any], by: Actor) -> M:
+    found = model._default_manager.filter(code=code).first()
+    row = found or model(code=code)
+    before = {name: str(getattr(row, name)) for name in fields} if found else None
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.full_clean()
+    row.save()
+    after = {name: str(getattr(row, name)) for name in fields}
+    if before == after:
+        return row
+    station = row if isinstance(row, Station) else row.station if isinstance(row, Series) else row.series.station
+    record(
+        space=Space.live(), verb=f"monitoring.register_{row._meta.model_name}", by=by, subject=row, place=station.place,
+        organisation=station.operator, before=before, after=after,
+        text_zh=f"登记{_ZH[model]}：{code}", text_en=f"Registered {model.__name__.lower()} {code}",
+    )  # fmt: skip
+    return row
+
+
+_ZH: dict[type[Model], str] = {Station: "测站", Series: "监测要素", Rule: "告警规则"}

@@ -1,0 +1,52 @@
+"""What monitoring does in the background process: the MQTT door, and a loop that no reading and no silence waits for long."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from django.db import close_old_connections
+
+from haitang.config.env import env
+from haitang.monitoring import engine
+from haitang.monitoring.mqtt import Subscriber
+from haitang.spaces.models import Space
+
+logger = logging.getLogger(__name__)
+
+LOOP_S = 0.5
+TICK_S = 10.0
+CHECKPOINT_S = 60.0
+
+
+def run(stop: threading.Event) -> None:
+    """Serve until `stop` is set."""
+    url = env("HAITANG_MQTT_URL")
+    door = None
+    if url:
+        door = threading.Thread(target=Subscriber(url).run, args=(stop,), name="monitoring-mqtt", daemon=True)
+        door.start()
+    ticked = checked = time.monotonic()
+    while not stop.wait(LOOP_S):
+        close_old_connections()
+        moment = time.monotonic()
+        tick, check = moment - ticked >= TICK_S, moment - checked >= CHECKPOINT_S
+        try:
+            for space in Space.objects.filter(is_open=True):
+                attend(space, tick=tick, check=check)
+        except Exception:
+            logger.exception("monitoring's loop stumbled; it goes on")
+        ticked, checked = (moment if tick else ticked), (moment if check else checked)
+    if door is not None:
+        door.join(10)
+
+
+def attend(space: Space, *, tick: bool = True, check: bool = True) -> None:
+    """One round for one space: judge what waits, raise the silences that are due, write a snapshot."""
+    if engine.backlog(space)[0]:
+        engine.advance(space)
+    if tick:
+        engine.let_time_pass(space)
+    if check:
+        engine.checkpoint(space)
