@@ -186,8 +186,11 @@ def place_chain(path: str) -> list[str]:
 
 
 class WarningScope(Scope):
-    """Warnings are seen by whoever may see the issuing place (drafts too), by all officials whose place they name once
-    published, and by everybody once published as Actual and Public in the live space."""
+    """Who sees warnings.
+
+    Whoever may see the issuing place (drafts too); all officials whose place they name, once published; everybody, once
+    published as Actual and Public in the live space.
+    """
 
     def condition(self, user: User | AnonymousUser) -> Q:
         """The warnings this user sees."""
@@ -332,14 +335,14 @@ class Warning(GeometryMixin):
         return self.state in OPEN_STATES
 
     @property
+    def may_reach_public(self) -> bool:
+        """Whether a public channel may carry it: Actual, Public, in the live space. The one place that says so."""
+        return self.status == Status.ACTUAL and self.cap_scope == CapScope.PUBLIC and not self.space.is_exercise
+
+    @property
     def may_leave(self) -> bool:
-        """Whether it may reach the public: Actual, Public, meant for it, in the live space. The one place that says so."""
-        return (
-            self.status == Status.ACTUAL
-            and self.cap_scope == CapScope.PUBLIC
-            and self.is_public
-            and not self.space.is_exercise
-        )
+        """Whether it may stand on the public page and in the feed: may reach the public, and is meant for it."""
+        return self.may_reach_public and self.is_public
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Keep the public flag true to the audiences, and the frozen message frozen."""
@@ -425,8 +428,6 @@ class Subscription(models.Model):
 class RefusalReason(models.TextChoices):
     """Why something from outside was turned away."""
 
-    FORGED = "forged", _("Forged answer link")
-    EXPIRED = "expired", _("Expired answer link")
     UNREADABLE = "unreadable", _("Unreadable CAP message")
     CONFLICT = "conflict", _("CAP message whose identity was used for another text")
 

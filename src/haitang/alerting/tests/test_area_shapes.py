@@ -26,7 +26,7 @@ def test_an_outward_simplification_cuts_nothing_off_and_has_few_points(radii: li
     assert simple.shape.buffer(1e-9).covers(shape)
     assert simple.over >= 0
     written = area_shapes.from_cap(Area("", area_shapes.to_cap(shape, limit)))
-    assert written is not None and written.covers(shape.simplify(0)) or written.buffer(1e-5).covers(shape)
+    assert (written is not None and written.covers(shape.simplify(0))) or written.buffer(1e-5).covers(shape)
 
 
 def test_a_nearly_round_border_is_not_blown_up() -> None:
