@@ -2,6 +2,8 @@
 
     @verb("alerting.approve", roles={Role.COMMANDER})
     def approve(warning: Warning, *, by: Actor) -> Warning: ...
+
+What a role may do is read from here by the permission matrix and by tests.
 """
 
 from __future__ import annotations

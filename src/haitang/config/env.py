@@ -46,7 +46,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("HAITANG_WEB", str(ROOT / "web"), "Folder of the built front end (its dist/ and node_modules/)", Path),
         Setting("HAITANG_PACK", "chongming", "The data pack of this district"),
         Setting("HAITANG_DATABASE_URL", "", "postgresql://user:password@host/name; empty means SQLite in HAITANG_DATA"),
-        Setting("HAITANG_SECRET_KEY", "", "Signing key; empty means one made at first start in HAITANG_DATA/secret_key"),
+        Setting(
+            "HAITANG_SECRET_KEY", "", "Signing key; empty means one made at first start in HAITANG_DATA/secret_key"
+        ),
         Setting("HAITANG_DEBUG", "0", "Django's debug pages; never in production", _flag),
         Setting("HAITANG_DEMO", "0", "Demonstration: demo sign-ins shown, no second factor for demo accounts", _flag),
         Setting("HAITANG_HOSTS", "127.0.0.1,localhost,[::1]", "Host names this server answers to", _words),

@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "haitang.config.settings")
-
-import django
-
-django.setup()
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -36,6 +30,8 @@ from haitang.journal.models import Entry
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
 HEARTBEAT_S = 15.0
@@ -106,8 +102,9 @@ class Hub:
                 async with self._lock:
                     for watch in list(self._watches.values()):
                         await self._poll(watch)
-            except Exception as error:  # the database may be gone for a while; browsers keep waiting
-                print(f"live: {error!r}", flush=True)
+            except Exception:
+                # The database may be gone for a while; browsers keep waiting.
+                logger.exception("the journal could not be read; it is tried again")
             await asyncio.sleep(POLL_S)
 
     async def _poll(self, watch: _Watch) -> None:

@@ -38,8 +38,9 @@ class Entry(models.Model):
     subject_id = models.CharField(max_length=60)
     # The larger thing this belongs to ("incidents.incident:7"), so that an incident's timeline is one query.
     thread = models.CharField(max_length=80, blank=True)
-    place_path = models.CharField(max_length=120, null=True, blank=True)
-    organisation_path = models.CharField(max_length=240, null=True, blank=True)
+    # Null and not empty: an empty path would be the beginning of every other.
+    place_path = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
+    organisation_path = models.CharField(max_length=240, null=True, blank=True)  # noqa: DJ001
     colour = models.CharField(max_length=10, blank=True)
     text_zh = models.CharField(_("what happened"), max_length=400, blank=True)
     text_en = models.CharField(max_length=400, blank=True)

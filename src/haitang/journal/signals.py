@@ -21,7 +21,9 @@ def on(verb: str) -> Callable[[Callable[[Entry, Model], None]], Callable[[Entry,
             if entry.verb == verb or (verb.endswith(".*") and entry.verb.startswith(verb[:-1])):
                 function(entry, subject)
 
-        entry_written.connect(listener, weak=False, dispatch_uid=f"{function.__module__}.{function.__qualname__}:{verb}")
+        entry_written.connect(
+            listener, weak=False, dispatch_uid=f"{function.__module__}.{function.__qualname__}:{verb}"
+        )
         return function
 
     return decorate
