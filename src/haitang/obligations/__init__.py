@@ -1,0 +1,1 @@
+"""Obligations: who must do what by when; asked for, answered, proved, chased."""

@@ -1,0 +1,9 @@
+"""Who must do what by when."""
+
+from django.apps import AppConfig
+
+
+class ObligationsApp(AppConfig):
+    """The obligations slice."""
+
+    name = "haitang.obligations"
