@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -175,6 +176,22 @@ def product_database(name: str) -> Iterator[str]:
         server.execute(f'CREATE DATABASE "{name}"')
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def statement(product: Product, sql: str) -> Iterator[None]:
+    """Run a statement on a product's database behind its back, as somebody with the password would."""
+    url = product.env["HAITANG_DATABASE_URL"]
+    if url:
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as server:
+            server.execute(sql)
+    else:
+        with contextlib.closing(sqlite3.connect(product.folder / "var" / "haitang.sqlite3")) as file:
+            file.execute(sql)
+            file.commit()
+    yield
 
 
 @pytest.fixture(scope="session")

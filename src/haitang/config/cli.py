@@ -78,9 +78,16 @@ def _init_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _up(given: argparse.Namespace) -> int:
-    from haitang.config import processes
+    _django()
+    from django.db import connection
+
+    from haitang.config import health, processes
     from haitang.config.env import env
 
+    unfit = next((each for each in health.look(("database", "migrations")) if each.state == "bad"), None)
+    connection.close()
+    if unfit:
+        raise Trouble(f"{unfit.what}: {unfit.detail}. First: {unfit.remedy}")
     address = f"http://{env('HAITANG_ADDRESS')}:{env('HAITANG_PORT')}"
 
     def ready() -> None:
@@ -98,7 +105,6 @@ def _up(given: argparse.Namespace) -> int:
 
 
 def _demonstration() -> dict[str, Any]:
-    _django()
     from django.conf import settings
     from django.db import connection
 

@@ -17,6 +17,8 @@ WEB: Path = env("HAITANG_WEB")
 PACKAGE = Path(__file__).resolve().parents[1]
 DEBUG = env("HAITANG_DEBUG")
 DEMO = env("HAITANG_DEMO")
+# Of the invented accounts that a demonstration is loaded with, and of no other; the sign-in page prints it.
+DEMO_PASSWORD = "haitang-demo-2024"  # noqa: S105
 HTTPS = env("HAITANG_HTTPS")
 
 
