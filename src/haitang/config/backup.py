@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -110,12 +111,15 @@ def _postgres(program: str, *words: str) -> None:
 
 def inspect(source: Path) -> Archived:
     """Read an archive's manifest and check every file against its digest; BackupError names the first that differs."""
-    with _opened(source) as archive:
-        manifest = _manifest(source, archive)
-        for name, known in manifest["files"].items():
-            stream = archive.extractfile(name)
-            if stream is None or _digest_of(stream) != known["sha256"]:
-                raise BackupError(f"{source}: {name} is not as it was backed up. Use another archive.")
+    try:
+        with _opened(source) as archive:
+            manifest = _manifest(source, archive)
+            for name, known in manifest["files"].items():
+                stream = archive.extractfile(name)
+                if stream is None or _digest_of(stream) != known["sha256"]:
+                    raise BackupError(f"{source}: {name} is not as it was backed up. Use another archive.")
+    except (OSError, EOFError, KeyError, zlib.error, tarfile.TarError) as error:
+        raise BackupError(f"{source} is not whole ({error}). Use another archive.") from error
     return _archived(source, manifest)
 
 
