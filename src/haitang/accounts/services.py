@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
 from django.db.models import Model
@@ -46,6 +47,23 @@ def revoke_token(token: ApiToken, *, by: Actor) -> ApiToken:
     record(space=token.space, verb="accounts.revoke_token", by=by, subject=token,
            text_zh=f"吊销接口令牌：{token.name}", text_en=f"Access token revoked: {token.name}")  # fmt: skip
     return token
+
+
+@verb("accounts.register_user", roles={Role.ADMIN})
+def register_user(
+    *, username: str, role: Role, organisation: Organisation, name_zh: str, by: Actor, name_en: str = "", post: str = ""
+) -> tuple[User, str]:
+    """Open an account, or give the one of this name a new password; the password is returned once and never kept."""
+    password = secrets.token_urlsafe(12)
+    user = User.objects.filter(username=username).first() or User(username=username)
+    user.role, user.organisation, user.name_zh, user.name_en, user.post = role, organisation, name_zh, name_en, post
+    user.is_active, user.is_demo = True, False
+    user.set_password(password)
+    user.full_clean()
+    user.save()
+    record(space=Space.live(), verb="accounts.register_user", by=by, subject=user, organisation=organisation,
+           after={"username": username, "role": role}, text_zh=f"开通账号：{username}", text_en=f"Account opened: {username}")  # fmt: skip
+    return user, password
 
 
 @verb("accounts.edit_profile", roles=EVERYONE)

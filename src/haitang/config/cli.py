@@ -345,6 +345,42 @@ def _token_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", default="live")
 
 
+def _user(given: argparse.Namespace) -> int:
+    _django()
+    from django.core.exceptions import ValidationError
+
+    from haitang.accounts.actors import SYSTEM
+    from haitang.accounts.models import Organisation
+    from haitang.accounts.roles import Role
+    from haitang.accounts.services import register_user
+
+    body = Organisation.objects.filter(code=given.organisation).first()
+    if body is None:
+        raise Trouble(
+            f"There is no organisation {given.organisation!r}; its code stands in the pack's organisations.csv"
+        )
+    try:
+        user, password = register_user(
+            username=given.username,
+            role=Role(given.role),
+            organisation=body,
+            name_zh=given.name or given.username,
+            by=SYSTEM,
+        )
+    except ValidationError as error:
+        raise Trouble("; ".join(error.messages)) from error
+    say(given, f"{user.username}: {password}\n(shown once)", {"username": user.username, "password": password})
+    return GOOD
+
+
+def _user_arguments(parser: argparse.ArgumentParser) -> None:
+    roles = ("admin", "duty_officer", "commander", "department", "township", "grid", "enterprise", "social", "machine")
+    parser.add_argument("username")
+    parser.add_argument("--role", choices=roles, required=True)
+    parser.add_argument("--organisation", required=True, metavar="CODE", help="whose reach the account has")
+    parser.add_argument("--name", default="", help="the person's name")
+
+
 COMMANDS = {
     "up": Command(_up, "start the platform: pages, live streams, background work, gateway simulators", "haitang up"),
     "init": Command(_init, "prepare the database, load the pack; harmless to repeat", "haitang init --pack chongming --demo", _init_arguments),
@@ -357,6 +393,7 @@ COMMANDS = {
     "backup": Command(_backup, "database, uploads and anchors in one archive; the platform may go on", "haitang backup haitang.tar.gz", _file_argument),
     "restore": Command(_restore, "put a backup in place of what is here", "haitang restore haitang.tar.gz", _restore_arguments),
     "check": Command(_check, "see whether everything is ready", "haitang check"),
+    "user": Command(_user, "open an account, or give it a new password", "haitang user wang --role admin --organisation CM-EMB --name 王工", _user_arguments),
     "token": Command(_token, "make an access token for a machine", "haitang token gauges --user city --rights readings:write", _token_arguments),
 }  # fmt: skip
 
