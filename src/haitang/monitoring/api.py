@@ -20,6 +20,7 @@ from haitang.monitoring.alarms import at
 from haitang.monitoring.batch import MAX_BYTES, MAX_ROWS, BatchError
 from haitang.monitoring.limits import Limiter
 from haitang.monitoring.models import Alarm, AlarmState, Series, Station
+from haitang.monitoring.models.readings import Outcome
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
@@ -191,16 +192,19 @@ def send_readings(request: HttpRequest, response: HttpResponse) -> tuple[int, An
     received = timezone.now()
     space = _space(request, WRITE)
     token: ApiToken = request.auth  # type: ignore[attr-defined]
+    source = f"http:{token.name}"
     length = request.headers.get("Content-Length", "")
     if length.isdigit() and int(length) > MAX_BYTES:
+        door.count_refusal(space, source, Outcome.BODY_REFUSED)
         detail = f"The body has {length} bytes; send at most {MAX_BYTES} and split larger batches"
         return 413, {"error": "too_large", "detail": detail}
     # A reading is some 40 bytes on the wire: good enough to hold back a flood before it is decoded.
     wait = limiter.take(token.pk, max(1.0, len(request.body) / 40), time.monotonic())
     if wait:
+        door.count_refusal(space, source, Outcome.RATE_LIMITED)
         response["Retry-After"] = str(int(wait) + 1)
         return 429, {"error": "rate_limited", "detail": f"Too much at once; send again after {wait:.1f} s"}
-    parcel = door.Parcel(request.body, f"http:{token.name}", door.by_prefix(token.prefix), received)
+    parcel = door.Parcel(request.body, source, door.by_prefix(token.prefix), received)
     try:
         receipt = door.receive(space, parcel)
     except BatchError as error:

@@ -23,7 +23,7 @@ def add(space: Space, tally: Mapping[tuple[str, str], int]) -> None:
     params = [item for source, outcome, number in rows for item in (space.pk, when, source, outcome, number)]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (space_id, hour, source, outcome, count) VALUES {values}"
+            f"INSERT INTO {table} (space_id, hour, source, outcome, count) VALUES {values}"  # noqa: S608 - names and placeholders only
             f" ON CONFLICT (space_id, hour, source, outcome) DO UPDATE SET count = {table}.count + excluded.count",
             params,
         )

@@ -8,7 +8,10 @@ step judges them.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import math
+import threading
+import time
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +25,10 @@ from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 logger = logging.getLogger(__name__)
+
+_flood = threading.Lock()
+_turned_away: defaultdict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+_turned_away_at: dict[int, float] = {}
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,18 @@ def evaluate(space: Space, upto: int) -> None:
         engine.advance(space, upto)
     except Exception:
         logger.exception("evaluation of %s failed; the log keeps what it could not judge", space.slug)
+
+
+def count_refusal(space: Space, source: str, outcome: str) -> None:
+    """Count a body that was refused before it was read. A flood of them costs one statement a second, not one each."""
+    with _flood:
+        _turned_away[space.pk][source, outcome] += 1
+        moment = time.monotonic()
+        if moment - _turned_away_at.get(space.pk, -math.inf) < 1.0:
+            return
+        _turned_away_at[space.pk] = moment
+        tally = _turned_away.pop(space.pk)
+    counts.add(space, tally)
 
 
 def by_prefix(prefix: str) -> Allowed | None:

@@ -54,7 +54,7 @@ def connect() -> None:
 
 def network() -> Network:
     """The network as it is now, kept in memory until the edition changes. One query when nothing changed."""
-    global _current
+    global _current  # noqa: PLW0603 - one network per process, replaced whole
     now = number()
     if _current is None or _current.number != now:
         _current = _load(now)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 from django.db import connection, transaction
@@ -61,29 +63,45 @@ class Brain:
 
 @dataclass
 class _Shelf:
-    """The brains of this process. Threads take turns at one space."""
+    """The brains of this process. A brain is taken down and put back under the lock of the space's evaluator row."""
 
     brains: dict[int, Brain] = field(default_factory=dict)
     locks: dict[int, threading.Lock] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     def lock(self, space_id: int) -> threading.Lock:
-        """The lock under which this process looks at one space."""
+        """The lock of one space."""
         with self.guard:
             return self.locks.setdefault(space_id, threading.Lock())
+
+    @contextmanager
+    def turn(self, space_id: int) -> Iterator[None]:
+        """Threads of this process take turns, instead of asking the database again and again whether it is free.
+
+        Only for order, not for safety: inside a caller's transaction nobody waits here, for that transaction may hold
+        what the thread whose turn it is waits for.
+        """
+        if connection.in_atomic_block:
+            yield
+            return
+        with self.lock(space_id):
+            yield
 
 
 _shelf = _Shelf()
 
 
-def _keep(space: Space, brain: Brain, *, whole: bool) -> None:
-    """Remember the brain once its step is committed: at once, or, inside a caller's transaction, when that commits."""
-    if whole:
-        _shelf.brains[space.pk] = brain
-        return
-    _shelf.brains.pop(space.pk, None)
+def _put_back(space: Space, brain: Brain, *, whole: bool) -> None:
+    """Put the brain back: at once, or, inside a caller's transaction, when that commits.
+
+    At once means before the commit of the step. Should that commit fail, the brain's cursor is ahead of the row's, and
+    `_present` does not take it.
+    """
     shelf = _shelf
-    transaction.on_commit(lambda: shelf.brains.__setitem__(space.pk, brain))
+    if whole:
+        shelf.brains[space.pk] = brain
+    else:
+        transaction.on_commit(lambda: shelf.brains.__setitem__(space.pk, brain))
 
 
 def forget() -> None:
@@ -99,7 +117,9 @@ def advance(space: Space, upto: int | None = None) -> int:
     if upto is not None and _cursor(space) >= upto:
         return 0
     taken = 0
-    with _shelf.lock(space.pk):
+    with _shelf.turn(space.pk):
+        if upto is not None and _cursor(space) >= upto:
+            return 0
         while True:
             rows, more = _step(space)
             taken += rows
@@ -109,45 +129,32 @@ def advance(space: Space, upto: int | None = None) -> int:
 
 def let_time_pass(space: Space) -> int:
     """Raise the silences that are due by the space's clock; returns how many."""
-    with _shelf.lock(space.pk):
-        whole = not connection.in_atomic_block
-        brain = _shelf.brains.get(space.pk)
+    whole = not connection.in_atomic_block
+    with _shelf.turn(space.pk), intake.in_order(space.pk):
         moment = _ms(now(space))
-        if brain is not None and brain.edition == edition.number() and _cursor(space) == brain.cursor:
-            if not len(tick(brain.state, brain.rules, moment).transitions):
-                return 0
-        try:
-            with intake.in_order(space.pk):
-                position = _locked(space)
-                brain = _present(space, position)
-                brain, _ = _take(space, brain, None)
-                due = tick(brain.state, brain.rules, moment, reuse=True)
-                if len(due.transitions):
-                    group = intake.append_tick(space.pk, moment, timezone.now())
-                    alarms.apply(space, brain.rules, due, lambda row: None)
-                    brain.cursor = group
-                _save(space, position, brain)
-            _keep(space, brain, whole=whole)
-            return len(due.transitions)
-        except BaseException:
-            _shelf.brains.pop(space.pk, None)
-            raise
+        position = _locked(space)
+        brain = _present(space, position)
+        before = brain.cursor
+        brain, _rows = _take(space, brain, None)
+        due = tick(brain.state, brain.rules, moment, reuse=True)
+        if len(due.transitions):
+            brain.cursor = intake.append_tick(space.pk, moment, timezone.now())
+            alarms.apply(space, brain.rules, due, lambda _row: None)
+        if brain.cursor != before or brain.edition != position.edition:
+            _save(space, position, brain)
+        _put_back(space, brain, whole=whole)
+        return len(due.transitions)
 
 
 def checkpoint(space: Space) -> None:
     """Write a snapshot and prune the log that it, and the snapshot before it, make unnecessary."""
-    with _shelf.lock(space.pk):
-        whole = not connection.in_atomic_block
-        try:
-            with transaction.atomic():
-                position = _locked(space)
-                brain = _present(space, position)
-                if position.snapshot_cursor != brain.cursor:
-                    _snapshot(space, position, brain)
-            _keep(space, brain, whole=whole)
-        except BaseException:
-            _shelf.brains.pop(space.pk, None)
-            raise
+    whole = not connection.in_atomic_block
+    with _shelf.turn(space.pk), transaction.atomic():
+        position = _locked(space)
+        brain = _present(space, position)
+        if position.snapshot_cursor != brain.cursor:
+            _snapshot(space, position, brain)
+        _put_back(space, brain, whole=whole)
 
 
 def backlog(space: Space) -> tuple[int, datetime | None]:
@@ -169,26 +176,24 @@ def _locked(space: Space) -> Evaluator:
 
 def _step(space: Space) -> tuple[int, bool]:
     whole = not connection.in_atomic_block
-    try:
-        with transaction.atomic():
-            position = _locked(space)
-            brain = _present(space, position)
-            before = brain.cursor
-            brain, rows = _take(space, brain, MAX_ROWS)
-            if brain.cursor != before or brain.edition != position.edition:
-                _save(space, position, brain)
-            more = Intake.objects.filter(space=space, id__gt=brain.cursor).exists() if rows >= MAX_ROWS else False
-        _keep(space, brain, whole=whole)
-        return rows, more
-    except BaseException:
-        # The state in memory may be ahead of what was rolled back.
-        _shelf.brains.pop(space.pk, None)
-        raise
+    with transaction.atomic():
+        position = _locked(space)
+        brain = _present(space, position)
+        before = brain.cursor
+        brain, rows = _take(space, brain, MAX_ROWS)
+        if brain.cursor != before or brain.edition != position.edition:
+            _save(space, position, brain)
+        more = rows >= MAX_ROWS and Intake.objects.filter(space=space, id__gt=brain.cursor).exists()
+        _put_back(space, brain, whole=whole)
+    return rows, more
 
 
 def _present(space: Space, position: Evaluator) -> Brain:
-    """The brain at the evaluator's position: the one in memory, brought forward, or the snapshot, brought forward."""
-    brain = _shelf.brains.get(space.pk)
+    """The brain at the evaluator's position: the one in memory, brought forward, or the snapshot, brought forward.
+
+    It is taken off the shelf: what fails half-way leaves nothing there, and the next step begins at the snapshot.
+    """
+    brain = _shelf.brains.pop(space.pk, None)
     stale = (
         brain is None
         or brain.edition != position.edition
@@ -204,7 +209,6 @@ def _present(space: Space, position: Evaluator) -> Brain:
         rules, state = load(bytes(position.snapshot))
         brain = Brain(position.snapshot_cursor, position.edition, rules, state)
     if brain.cursor < position.cursor:
-        # The brain on the shelf is touched: if this transaction fails, the caller drops it.
         groups = Intake.objects.filter(space=space, id__gt=brain.cursor, id__lte=position.cursor).order_by("id")
         for part in _parts(groups):
             if part.tick_ms is not None:
@@ -289,13 +293,18 @@ def _take(space: Space, brain: Brain, limit: int | None) -> tuple[Brain, int]:
         maybe[judged.known] = judged.outcome.late
         new = store.append(space.pk, judged.series, judged.time, judged.value, maybe)
         numbers = judged.number[judged.known]
-        alarms.apply(space, brain.rules, judged.outcome, lambda row, p=part, n=numbers: p.groups[n[row]].received_at)
+        alarms.apply(space, brain.rules, judged.outcome, partial(_received, part, numbers))
         _tally(tally, part, judged, new)
         brain.cursor = part.last
         rows += part.rows
     counts.add(space, tally)
     brain.since_snapshot += rows
     return brain, rows
+
+
+def _received(part: _Part, numbers: Ints, row: int) -> datetime:
+    """When the reading of a row of the outcome reached the door."""
+    return part.groups[int(numbers[row])].received_at
 
 
 def _tally(tally: Counter[tuple[str, str]], part: _Part, judged: _Judged, new: Bools) -> None:

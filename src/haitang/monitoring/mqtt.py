@@ -12,12 +12,14 @@ import queue
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
-from django.db import close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -25,7 +27,6 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Refused
 from haitang.monitoring import door
-from haitang.monitoring.batch import MAX_BYTES
 from haitang.spaces.models import Space
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,16 @@ GATHER_S = 0.01
 GATHER_MESSAGES = 400
 SESSION_S = 7 * 86_400
 _TOKEN_S = 5.0
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One message as it came, and on which connection: its number means nothing on another."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    connection: int
 
 
 class Subscriber:
@@ -53,16 +64,19 @@ class Subscriber:
         if parts.scheme == "mqtts":
             self.client.tls_set()
         self.client.on_connect = self._connected
+        self.client.on_disconnect = self._disconnected
         self.client.on_message = self._arrived
         self.client.max_inflight_messages_set(GATHER_MESSAGES)
         self._address = (parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883))
-        self._messages: queue.Queue[paho.MQTTMessage] = queue.Queue()
+        self._messages: queue.Queue[Arrival] = queue.Queue()
         self._tokens: dict[str, tuple[float, ApiToken | None]] = {}
+        self._connection = 0
+        self._acknowledging = threading.Lock()
         self.subscribed = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set; a broker that is away is waited for."""
-        session = Properties(PacketTypes.CONNECT)
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = SESSION_S
         # As many as are handled in one group may be on their way without our acknowledgement.
         session.ReceiveMaximum = GATHER_MESSAGES
@@ -72,8 +86,10 @@ class Subscriber:
         try:
             while not stop.is_set():
                 group = self._gather()
-                while group and not stop.is_set() and not self._handle(group):
-                    stop.wait(1.0)
+                while group and not stop.is_set():
+                    group = self._handle(group)
+                    if group:
+                        stop.wait(1.0)
         finally:
             self.client.disconnect()
             self.client.loop_stop()
@@ -87,10 +103,15 @@ class Subscriber:
         client.subscribe(TOPIC, options=SubscribeOptions(qos=1))
         self.subscribed.set()
 
-    def _arrived(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
-        self._messages.put(message)
+    def _disconnected(self, *_: object) -> None:
+        with self._acknowledging:
+            self._connection += 1
+        self.subscribed.clear()
 
-    def _gather(self) -> list[paho.MQTTMessage]:
+    def _arrived(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
+        self._messages.put(Arrival(message.topic, bytes(message.payload), message.mid, self._connection))
+
+    def _gather(self) -> list[Arrival]:
         try:
             group = [self._messages.get(timeout=0.2)]
         except queue.Empty:
@@ -103,34 +124,40 @@ class Subscriber:
                 break
         return group
 
-    def _handle(self, group: list[paho.MQTTMessage]) -> bool:
-        """Make a group durable and acknowledge it; False (try again) when the database did not take it."""
+    def _handle(self, group: list[Arrival]) -> list[Arrival]:
+        """Make a group durable and acknowledge it; returns what the database did not take, to be tried again."""
         close_old_connections()
-        by_space: defaultdict[Space, list[door.Parcel]] = defaultdict(list)
-        arrived = timezone.now()
         try:
-            for message in group:
-                token = self._token(message.topic.split("/")[2])
-                if token is None:
-                    logger.warning("MQTT message on %s: no valid access token has this number", message.topic)
-                    continue
-                if len(message.payload) > MAX_BYTES:
-                    logger.warning("MQTT message on %s has %d bytes, refused", message.topic, len(message.payload))
-                    continue
-                allowed, source = door.by_prefix(token.prefix), f"mqtt:{token.name}"
-                by_space[token.space].append(door.Parcel(bytes(message.payload), source, allowed, arrived))
-            for space, parcels in by_space.items():
-                try:
-                    door.receive_all(space, parcels)
-                except Refused as error:
-                    logger.warning("MQTT readings for %s refused: %s", space.slug, error)
-        except Exception:
+            self._store(group)
+        except (DatabaseError, InterfaceError, OSError):
             logger.exception("readings from MQTT are not stored yet; they are kept and tried again")
-            return False
-        for message in group:
-            if self.client.ack(message.mid, message.qos) == MQTTErrorCode.MQTT_ERR_NO_CONN:
-                break  # the broker will deliver them again; the store knows them
-        return True
+            return group
+        except Exception:
+            if len(group) > 1:  # one of them; it must not hold the others up
+                return [left for arrival in group for left in self._handle([arrival])]
+            logger.exception("a message on %s cannot be handled and is given up", group[0].topic)
+        for arrival in group:
+            with self._acknowledging:
+                # After a new connection the broker sends it again, and its number may by now be another message's.
+                if arrival.connection == self._connection:
+                    self.client.ack(arrival.mid, 1)
+        return []
+
+    def _store(self, group: Sequence[Arrival]) -> None:
+        by_space: defaultdict[Space, list[door.Parcel]] = defaultdict(list)
+        moment = timezone.now()
+        for arrival in group:
+            token = self._token(arrival.topic.split("/")[2])
+            if token is None:
+                logger.warning("MQTT message on %s: no valid access token has this number", arrival.topic)
+                continue
+            allowed, source = door.by_prefix(token.prefix), f"mqtt:{token.name}"
+            by_space[token.space].append(door.Parcel(arrival.payload, source, allowed, moment))
+        for space, parcels in by_space.items():
+            try:
+                door.receive_all(space, parcels)
+            except Refused as error:
+                logger.warning("MQTT readings for %s refused: %s", space.slug, error)
 
     def _token(self, number: str) -> ApiToken | None:
         kept = self._tokens.get(number)

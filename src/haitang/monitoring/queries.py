@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -81,8 +82,8 @@ def thin(time_ms: Ints, values: Floats, most: int = POINTS) -> tuple[Ints, Float
     if n <= most:
         return time_ms, values
     edges = np.linspace(0, n, most // 2 + 1).astype(np.int64)
-    low = np.array([a + int(np.argmin(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)])
-    high = np.array([a + int(np.argmax(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    low = np.array([a + int(np.argmin(values[a:b])) for a, b in pairwise(edges.tolist())])
+    high = np.array([a + int(np.argmax(values[a:b])) for a, b in pairwise(edges.tolist())])
     keep = np.unique(np.concatenate([low, high, [0, n - 1]]))
     return time_ms[keep], values[keep]
 

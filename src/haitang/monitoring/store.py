@@ -15,7 +15,6 @@ from django.db import connection
 
 from haitang.monitoring.rules import Bools, Floats, Ints
 
-_TABLE = "monitoring_reading"
 FOREVER_MS = 2**62
 
 
@@ -46,13 +45,13 @@ def _known(space_id: int, series_ids: Ints, time_ms: Ints) -> Bools:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                f"SELECT r.series_id, r.time_ms FROM {_TABLE} r JOIN unnest(%s::int[], %s::bigint[]) AS w(s, t)"
+                "SELECT r.series_id, r.time_ms FROM monitoring_reading r JOIN unnest(%s::int[], %s::bigint[]) AS w(s, t)"
                 " ON r.series_id = w.s AND r.time_ms = w.t WHERE r.space_id = %s",
                 [series_ids.tolist(), time_ms.tolist(), space_id],
             )
         else:
             cursor.execute(
-                f"SELECT r.series_id, r.time_ms FROM json_each(%s) AS w JOIN {_TABLE} AS r ON r.space_id = %s"
+                "SELECT r.series_id, r.time_ms FROM json_each(%s) AS w JOIN monitoring_reading AS r ON r.space_id = %s"
                 " AND r.series_id = json_extract(w.value, '$[0]') AND r.time_ms = json_extract(w.value, '$[1]')",
                 [json.dumps(pairs), space_id],
             )
@@ -69,26 +68,25 @@ def _insert(space_id: int, series_ids: Ints, time_ms: Ints, values: Floats) -> N
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                f"INSERT INTO {_TABLE} (space_id, series_id, time_ms, value)"
+                "INSERT INTO monitoring_reading (space_id, series_id, time_ms, value)"
                 " SELECT %s, s, t, v FROM unnest(%s::int[], %s::bigint[], %s::float8[]) AS w(s, t, v)"
                 " ON CONFLICT DO NOTHING",
                 [space_id, *columns],
             )
         else:
             rows = zip([space_id] * len(columns[0]), *columns, strict=True)
-            cursor.executemany(f"INSERT OR IGNORE INTO {_TABLE} VALUES (%s, %s, %s, %s)", list(rows))
+            cursor.executemany("INSERT OR IGNORE INTO monitoring_reading VALUES (%s, %s, %s, %s)", list(rows))
 
 
 def read(
     space_id: int, series_id: int, start_ms: int = -FOREVER_MS, end_ms: int = FOREVER_MS, *, newest: int | None = None
 ) -> tuple[Ints, Floats]:
     """Times and values of one series in [start_ms, end_ms), oldest first; with `newest`, only so many of the newest."""
-    sql = (
-        f"SELECT time_ms, value FROM {_TABLE} WHERE space_id = %s AND series_id = %s AND time_ms >= %s AND time_ms < %s"
-    )
+    sql = "SELECT time_ms, value FROM monitoring_reading WHERE space_id = %s AND series_id = %s AND time_ms >= %s AND time_ms < %s"
     params: list[Any] = [space_id, series_id, start_ms, end_ms]
     if newest is not None:
-        sql, params = f"{sql} ORDER BY time_ms DESC LIMIT %s", [*params, newest]
+        sql += " ORDER BY time_ms DESC LIMIT %s"
+        params.append(newest)
     else:
         sql += " ORDER BY time_ms"
     with connection.cursor() as cursor:
@@ -107,8 +105,9 @@ def latest(space_id: int, series_ids: Iterable[int], upto_ms: int = FOREVER_MS) 
     postgresql = connection.vendor == "postgresql"
     given = "unnest(%s::int[]) AS w(value)" if postgresql else "json_each(%s) AS w"
     sql = (
-        f"SELECT r.series_id, r.time_ms, r.value FROM {given} JOIN {_TABLE} r ON r.space_id = %s"
-        f" AND r.series_id = w.value AND r.time_ms = (SELECT max(m.time_ms) FROM {_TABLE} m"
+        # `given` is one of the two texts above.
+        f"SELECT r.series_id, r.time_ms, r.value FROM {given} JOIN monitoring_reading r ON r.space_id = %s"  # noqa: S608
+        " AND r.series_id = w.value AND r.time_ms = (SELECT max(m.time_ms) FROM monitoring_reading m"
         " WHERE m.space_id = %s AND m.series_id = w.value AND m.time_ms <= %s)"
     )
     with connection.cursor() as cursor:
@@ -119,5 +118,5 @@ def latest(space_id: int, series_ids: Iterable[int], upto_ms: int = FOREVER_MS) 
 def delete_space(space_id: int) -> int:
     """Forget every reading of a space (an exercise that was removed)."""
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {_TABLE} WHERE space_id = %s", [space_id])
+        cursor.execute("DELETE FROM monitoring_reading WHERE space_id = %s", [space_id])
         return int(cursor.rowcount)

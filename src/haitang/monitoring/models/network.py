@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import translation
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -49,6 +52,14 @@ class Colour(models.TextChoices):
     def of(cls, level: int) -> Colour:
         """The colour of a level from 1 to 4."""
         return list(cls)[int(level) - 1]
+
+
+_localised = lazy(localised, str)
+
+
+def quantity_choices() -> list[tuple[str, Any]]:
+    """Every quantity with its name in the reader's language."""
+    return [(kind.code, _localised(kind.name_zh, kind.name_en)) for kind in QUANTITIES.values()]
 
 
 class StationKind(models.TextChoices):
@@ -132,9 +143,7 @@ class Series(models.Model):
 
     code = models.CharField(_("code"), max_length=60, unique=True, validators=[CODE])
     station = models.ForeignKey(Station, models.CASCADE, related_name="series", verbose_name=_("station"))
-    quantity = models.CharField(
-        _("quantity"), max_length=30, choices=[(q.code, q.name_en) for q in QUANTITIES.values()], db_index=True
-    )
+    quantity = models.CharField(_("quantity"), max_length=30, choices=quantity_choices, db_index=True)
     unit = models.CharField(_("unit of readings"), max_length=12, blank=True)
     label_zh = models.CharField(_("label (Chinese)"), max_length=60, blank=True)
     label_en = models.CharField(_("label (English)"), max_length=60, blank=True)
