@@ -15,13 +15,18 @@ changed and journals only that. `demo=True` marks a section of invented records:
 from __future__ import annotations
 
 import csv
+import io
+import json
+import math
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.utils.dateparse import parse_date, parse_datetime
 
 
@@ -47,6 +52,9 @@ class Row(Mapping[str, str]):
         except KeyError:
             raise self.error(name, "the file has no such column", "Add the column to the first line") from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._cells
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._cells)
 
@@ -57,6 +65,16 @@ class Row(Mapping[str, str]):
         """An error about one cell of this row."""
         return PackError(self.file, rule, remedy, row=self.line, field=field, value=self._cells.get(field))
 
+    def cleaned(self, instance: Model, *, exclude: Collection[str] = ()) -> None:
+        """Raise PackError for the first field of the instance that its model does not take. No queries."""
+        try:
+            instance.clean_fields(exclude=set(exclude))
+        except ValidationError as error:
+            field, texts = next(iter(error.message_dict.items()))
+            if field in self:
+                raise self.error(field, " ".join(texts)) from error
+            raise PackError(self.file, " ".join(texts), row=self.line, field=field) from error
+
     def needed(self, name: str) -> str:
         """The text of a cell that must not be empty."""
         if not self[name]:
@@ -66,9 +84,12 @@ class Row(Mapping[str, str]):
     def number(self, name: str) -> float | None:
         """A number, None where the cell is empty."""
         try:
-            return float(self[name]) if self[name] else None
+            found = float(self[name]) if self[name] else None
         except ValueError:
-            raise self.error(name, "is not a number", "Write digits with a point, without units") from None
+            found = math.nan
+        if found is not None and not math.isfinite(found):
+            raise self.error(name, "is not a number", "Write digits with a point, without units")
+        return found
 
     def integer(self, name: str) -> int | None:
         """A whole number, None where the cell is empty."""
@@ -105,13 +126,28 @@ class Row(Mapping[str, str]):
         return [word.strip() for word in self[name].split("|") if word.strip()]
 
 
+class Member(Row):
+    """One feature of a GeoJSON file: its properties as cells, its geometry as it stands there; `line` counts features."""
+
+    def __init__(self, file: str, number: int, cells: Mapping[str, str], geometry: Any) -> None:
+        super().__init__(file, number, cells)
+        self.geometry = geometry
+
+    def error(self, field: str, rule: str, remedy: str = "") -> PackError:
+        """An error about one property of this feature, or about its geometry."""
+        value = None if field == "geometry" else self._cells.get(field)
+        return PackError(self.file, rule, remedy, field=f"feature {self.line}, {field}", value=value)
+
+
 class Pack:
     """One pack: a folder with `pack.toml`, read file by file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not (folder / "pack.toml").is_file():
-            raise PackError(str(folder / "pack.toml"), "there is no such file", "A pack is a folder in packs/ with a pack.toml")
+            raise PackError(
+                str(folder / "pack.toml"), "there is no such file", "A pack is a folder in packs/ with a pack.toml"
+            )
         self.about: dict[str, Any] = self.toml("pack.toml")
 
     @property
@@ -142,14 +178,65 @@ class Pack:
         path = self.folder / file
         if not path.is_file():
             return
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
+        try:
+            lines = list(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        except UnicodeDecodeError as error:
+            raise PackError(file, str(error), "Save the file in UTF-8") from error
+        numbered = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
         reader = csv.DictReader((line for _number, line in numbered), strict=True)
-        for cells in reader:
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise PackError(
+                    file, str(error), "Quotes enclose a whole cell; a quote inside is written twice",
+                    row=numbered[min(reader.line_num, len(numbered)) - 1][0],
+                ) from error  # fmt: skip
             line = numbered[min(reader.line_num, len(numbered)) - 1][0]
             if None in cells or None in cells.values():
                 raise PackError(file, "has another number of cells than the first line", "Count the commas", row=line)
             yield Row(file, line, {name.strip(): value.strip() for name, value in cells.items()})
+
+    def table(self, file: str, *, needed: Collection[str], optional: Collection[str] = ()) -> Iterator[Row]:
+        """As `rows`, with the columns checked: none missing, none unknown. Optional ones left out read as empty."""
+        known = {*needed, *optional}
+        for row in self.rows(file):
+            for name in sorted(known - set(row)):
+                if name in needed:
+                    raise PackError(file, "the file has no such column", "Add the column to the first line", field=name)
+            for name in row:
+                if name not in known:
+                    raise PackError(
+                        file, "no such column is known here", f"Known: {', '.join(sorted(known))}", field=name
+                    )
+            yield Row(file, row.line, {**dict.fromkeys(known, ""), **row})
+
+    def members(self, file: str, *, optional: Collection[str] = ()) -> Iterator[Member]:
+        """The features of a GeoJSON file, none where the pack does not bring it; optional properties may be missing."""
+        path = self.folder / file
+        if not path.is_file():
+            return
+        try:
+            found = json.loads(path.read_text(encoding="utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise PackError(file, str(error), "Mend the file; it is GeoJSON in UTF-8") from error
+        features = found.get("features") if isinstance(found, dict) else None
+        if not isinstance(features, list):
+            raise PackError(file, "is not a FeatureCollection", "Export the layer as GeoJSON")
+        for number, feature in enumerate(features, start=1):
+            properties = feature.get("properties") if isinstance(feature, dict) else None
+            if not isinstance(properties, dict):
+                raise PackError(file, f"feature {number} is not a feature with properties")
+            cells = {str(name): "" if value is None else _text(value) for name, value in properties.items()}
+            yield Member(file, number, {**dict.fromkeys(optional, ""), **cells}, feature.get("geometry"))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value).strip()
 
 
 # `by` is an accounts Actor; the type stands above this module.
