@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,39 +53,76 @@ def record(
     The space's head row is locked until that transaction ends, so entries of a space commit in the order of
     their numbers and a reader that has seen number n has seen all before it.
     """
+    note = Note(verb=verb, subject=subject, place=place, organisation=organisation, thread=thread, colour=colour,
+                before=before, after=after, text_zh=text_zh, text_en=text_en, url=url)  # fmt: skip
+    return record_all(space=space, by=by, notes=(note,))[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What one entry is to say; `record_all` takes many."""
+
+    verb: str
+    subject: Model
+    place: Place | None = None
+    organisation: Organisation | None = None
+    thread: Model | str = ""
+    colour: str = ""
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    text_zh: str = ""
+    text_en: str = ""
+    url: str = ""
+
+
+def record_all(*, space: Space, by: Actor, notes: Sequence[Note]) -> list[Entry]:
+    """Append one entry for each note, in their order, as `record` does. A few queries for all of them together."""
     if not connection.in_atomic_block:
         raise RuntimeError("journal.record must run in the transaction of the change it tells of")
+    if not notes:
+        return []
     head = Head.objects.select_for_update().get_or_create(space=space)[0]
     system = isinstance(by, System)
-    row: dict[str, Any] = {
-        "space": space.pk,
-        "seq": head.seq + 1,
-        "at": now(space),
-        "recorded_at": timezone.now(),
-        "actor": by.pk,
-        "actor_name": by.name if system else (getattr(by, "name_zh", "") or by.username),
-        "verb": verb,
-        "subject_type": subject._meta.label_lower,
-        "subject_id": str(subject.pk),
-        "thread": thread if isinstance(thread, str) else thread_of(thread),
-        "place_path": place.path if place else None,
-        "organisation_path": organisation.path if organisation else None,
-        "colour": colour,
-        "text_zh": text_zh[:400],
-        "text_en": text_en[:400],
-        "url": url or _url_of(subject),
-        "before": _plain(before),
-        "after": _plain(after),
-        "prev": head.hash,
-    }
-    row["hash"] = chain.digest(row)
-    stored = {**row, "space": space, "actor": None}
-    entry = Entry(**{k: v for k, v in stored.items() if k != "actor"}, actor_id=by.pk)
-    entry.save()
-    Head.objects.filter(space=space).update(seq=entry.seq, hash=entry.hash)
+    at, recorded_at = now(space), timezone.now()
+    entries: list[Entry] = []
+    seq, prev = head.seq, head.hash
+    for note in notes:
+        seq += 1
+        subject = note.subject
+        row: dict[str, Any] = {
+            "space": space.pk,
+            "seq": seq,
+            "at": at,
+            "recorded_at": recorded_at,
+            "actor": by.pk,
+            "actor_name": by.name if system else (getattr(by, "name_zh", "") or by.username),
+            "verb": note.verb,
+            "subject_type": subject._meta.label_lower,
+            "subject_id": str(subject.pk),
+            "thread": note.thread if isinstance(note.thread, str) else thread_of(note.thread),
+            "place_path": note.place.path if note.place else None,
+            "organisation_path": note.organisation.path if note.organisation else None,
+            "colour": note.colour,
+            "text_zh": note.text_zh[:400],
+            "text_en": note.text_en[:400],
+            "url": note.url or _url_of(subject),
+            "before": _plain(note.before),
+            "after": _plain(note.after),
+            "prev": prev,
+        }
+        prev = row["hash"] = chain.digest(row)
+        entries.append(
+            Entry(**{k: v for k, v in row.items() if k not in {"space", "actor"}}, space=space, actor_id=by.pk)
+        )
+    if len(entries) == 1:
+        entries[0].save()
+    else:
+        Entry.objects.bulk_create(entries, batch_size=500)
+    Head.objects.filter(space=space).update(seq=seq, hash=prev)
     # Listeners in this process act in the same transaction: what they do stands or falls with the change.
-    entry_written.send(sender=Entry, entry=entry, subject=subject)
-    return entry
+    for entry, note in zip(entries, notes, strict=True):
+        entry_written.send(sender=Entry, entry=entry, subject=note.subject)
+    return entries
 
 
 def _url_of(subject: Model) -> str:
