@@ -27,12 +27,14 @@ from haitang.alerting.models import (
     Audience,
     CapScope,
     EventKind,
+    MsgType,
     Policy,
     Status,
     Warning,
     WarningTemplate,
 )
 from haitang.alerting.wording import Facts, Preview, Words
+from haitang.delivery.wording import joined
 from haitang.geo.models import Level, Place, PlaceShape
 
 LANGUAGES = ("zh", "en")
@@ -317,31 +319,46 @@ def content_digest(warning: Warning) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def previews(warning: Warning, *, link: str, due: datetime | None = None, language: str = "zh") -> list[Preview]:
-    """What each chosen audience will read or hear."""
+def previews(warning: Warning, *, due: datetime | None, language: str = "zh") -> list[Preview]:
+    """What each chosen audience will read or hear, as the channels will carry it."""
     text = words(warning, language)
     exercise = warning.status != Status.ACTUAL
+    title = wording.marked(text.headline, exercise=exercise, language=language)
     made: list[Preview] = []
     if Audience.RESPONSIBLE in warning.audiences:
-        by = wording.moment(due, language, _zone()) if due else ""
-        sms = wording.sms_to_responsible(text, due=by, link=link, exercise=exercise, language=language)
-        made.append(Preview(Audience.RESPONSIBLE, "sms", sms))
+        if warning.msg_type == MsgType.CANCEL:
+            link = f"{settings.PUBLIC_URL}{SAMPLE_PAGE}"
+            made.append(Preview(Audience.RESPONSIBLE, "sms", joined(title, text.description, link), link))
+        else:
+            link = f"{settings.PUBLIC_URL}{SAMPLE_ANSWER}"
+            body = _until(due, language) + wording.brief(text.instruction)
+            made.append(Preview(Audience.RESPONSIBLE, "sms", joined(title, body, link), link))
     if Audience.DEPARTMENTS in warning.audiences:
-        made.append(
-            Preview(
-                Audience.DEPARTMENTS, "inapp", wording.marked(text.description, exercise=exercise, language=language)
-            )
-        )
+        made.append(Preview(Audience.DEPARTMENTS, "inapp", f"{title}\n{text.description}"))
     if Audience.RESIDENTS in warning.audiences:
-        sms = wording.sms_to_resident(text, exercise=exercise, language=language)
-        made.append(Preview(Audience.RESIDENTS, "sms", sms))
+        link = f"{settings.PUBLIC_URL}{SAMPLE_PUBLIC}"
+        made.append(Preview(Audience.RESIDENTS, "sms", joined(title, text.instruction, link), link))
     if Audience.LOUDSPEAKER in warning.audiences:
         spoken = wording.loudspeaker(text, exercise=exercise, language=language)
         made.append(Preview(Audience.LOUDSPEAKER, "loudspeaker", spoken))
     if Audience.PUBLIC in warning.audiences:
-        page = "\n".join(part for part in (text.headline, text.description, text.instruction) if part)
-        made.append(Preview(Audience.PUBLIC, "web", wording.marked(page, exercise=exercise, language=language)))
+        page = "\n".join(part for part in (title, text.description, text.instruction) if part)
+        made.append(Preview(Audience.PUBLIC, "web", page))
     return made
+
+
+# Links as long as the real ones will be, so that the parts of a short message are counted right.
+SAMPLE_ANSWER = f"/o/10000-100~1tGh2k~{'x' * 43}/"
+SAMPLE_PUBLIC = f"/public/warnings/1000/?s=1000~{'x' * 43}"
+SAMPLE_PAGE = "/alerting/1000/"
+
+
+def _until(due: datetime | None, language: str) -> str:
+    """The sentence with the due time that obligations puts before the words."""
+    if due is None:
+        return ""
+    local = due.astimezone(_zone())
+    return f"Due by {local:%d %b %H:%M}. " if language.startswith("en") else f"请于{local:%m月%d日 %H:%M}前完成。"
 
 
 def answer_due(colour: str, at: datetime) -> datetime:

@@ -12,18 +12,27 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import Q
 
-from haitang.accounts.actors import Actor
+from haitang.accounts.actors import SYSTEM, Actor, System
 from haitang.accounts.models import Organisation, OrganisationKind, User
 from haitang.accounts.roles import Role
-from haitang.alerting import composing, wording
+from haitang.alerting import composing, subscriptions, wording
 from haitang.alerting.models import Audience, MsgType, Status, Subscription, Warning, place_chain
+from haitang.alerting.wording import Words
+from haitang.delivery import services as delivery
+from haitang.delivery.services import Recipient
 from haitang.geo.models import Level, Place
 from haitang.journal.services import thread_of
+from haitang.obligations import links, reach
+from haitang.obligations import services as obligations
+from haitang.obligations.models import OPEN, Obligation
 from haitang.spaces.clock import now
 
 APPROVE, ANSWER = "alerting.approve", "alerting.answer"
-# Channels of a message that asks for no answer.
+# A message that asks for no answer, and a call that was asked for by hand.
 PLAIN_CHANNELS = ("inapp", "sms")
+CALL_CHANNELS = ("inapp", "sms", "voice")
+# How many persons of an organisation are told what asks for no answer.
+TOLD_PER_BODY = 2
 
 
 def thread_name(warning: Warning) -> str:
@@ -45,16 +54,15 @@ def approvers(warning: Warning) -> list[User]:
 
 def ask_for_approval(warning: Warning, *, by: Actor) -> None:
     """One obligation for the commanders; its button leads to the warning, where it is read before it is approved."""
-    from haitang.obligations import services as obligations
-
     found = approvers(warning)
-    owner = found[0].organisation if found else warning.owner
-    assert owner is not None
+    first = found[0] if found else None
     kind = warning.kind
     obligations.issue(
-        space=warning.space, kind=APPROVE, owner=owner, person=found[0] if found else None, subject=warning,
-        title_zh=f"审批：{warning.headline_zh}", title_en=f"Approve: {warning.headline_en or warning.headline_zh}",
-        detail_zh=f"{kind.name_zh}{warning.hue.zh}色预警待审批", detail_en=f"A {warning.colour} {kind.name_en} warning waits",
+        space=warning.space, kind=APPROVE, owner=(first and first.organisation) or warning.owner, person=first, subject=warning,
+        title_zh=_marked(warning, f"审批预警：{warning.headline_zh}", "zh"),
+        title_en=_marked(warning, f"Approve: {warning.headline_en or warning.headline_zh}", "en"),
+        detail_zh=f"{kind.name_zh}{warning.hue.zh}色预警已提请审批，批准后方可发布。",
+        detail_en=f"A {warning.colour} {kind.name_en or kind.name_zh} warning waits; it can go out once approved.",
         by=by, due_at=composing.answer_due(warning.colour, now(warning.space)), place=warning.place,
         thread=thread_name(warning), colour=warning.colour, url=warning.get_absolute_url(),
     )  # fmt: skip
@@ -62,25 +70,25 @@ def ask_for_approval(warning: Warning, *, by: Actor) -> None:
 
 def approval_given(warning: Warning, *, by: Actor) -> None:
     """The request for approval is done."""
-    from haitang.obligations import services as obligations
-
     for one in open_obligations(warning, APPROVE):
-        obligations.complete(one, by=by, note=warning.reply)
+        own = isinstance(by, System) or reach.answers_for(by, one)
+        obligations.complete(one, by=by if own else SYSTEM, note=warning.reply)
 
 
 def approval_refused(warning: Warning, *, by: Actor) -> None:
     """The request for approval falls away: sent back, or dropped."""
-    from haitang.obligations import services as obligations
-
-    for one in open_obligations(warning, APPROVE):
-        obligations.withdraw(one, by=by, reason=warning.reply)
+    _withdraw(open_obligations(warning, APPROVE), warning.reply)
 
 
-def open_obligations(warning: Warning, kind: str) -> list:  # type: ignore[type-arg]
-    """The obligations of a kind about this warning that still stand."""
-    from haitang.obligations import services as obligations
+def open_obligations(warning: Warning, kind: str) -> list[Obligation]:
+    """The obligations of a kind about this warning that still stand. One query."""
+    return list(obligations.for_subject(warning).filter(kind=kind, state__in=OPEN))
 
-    return [one for one in obligations.for_subject(warning).filter(kind=kind).order_by("pk") if one.is_open]
+
+def _withdraw(rows: Iterable[Obligation], reason: str) -> None:
+    # By the platform: the verb that led to it names the person, and that person need not direct the obligation.
+    for one in rows:
+        obligations.withdraw(one, by=SYSTEM, reason=reason)
 
 
 # Sending.
@@ -95,8 +103,12 @@ class Township:
 
 
 def townships(warning: Warning) -> list[Township]:
-    """The townships a warning reaches, with who answers for each. Three queries."""
-    places = composing.townships_of(warning)
+    """The townships a stored warning reaches, with who answers for each. Three queries."""
+    return responsible_for(composing.townships_of(warning))
+
+
+def responsible_for(places: Sequence[Place]) -> list[Township]:
+    """Who answers for each of these townships. One query."""
     rows = Organisation.objects.filter(place__in=places, kind=OrganisationKind.TOWNSHIP).order_by("-path")
     bodies = {body.place_id: body for body in rows}
     return [Township(place, bodies.get(place.pk)) for place in places]
@@ -108,11 +120,11 @@ def send_out(warning: Warning, *, by: Actor) -> None:
     bodies = [one.organisation for one in reached if one.organisation is not None]
     if Audience.RESPONSIBLE in warning.audiences:
         if warning.msg_type == MsgType.CANCEL:
-            _tell(warning, "responsible", _people(bodies, 2), by=by)
+            _tell(warning, "responsible", people_told(bodies), by=by)
         else:
             _ask(warning, reached, by=by)
     if Audience.DEPARTMENTS in warning.audiences:
-        _tell(warning, "departments", _people(warning.kind.departments.all(), 2), by=by)
+        _tell(warning, "departments", people_told(warning.kind.departments.all()), by=by)
     if not warning.may_reach_public:
         return
     if Audience.RESIDENTS in warning.audiences:
@@ -123,73 +135,69 @@ def send_out(warning: Warning, *, by: Actor) -> None:
 
 def _ask(warning: Warning, reached: Sequence[Township], *, by: Actor) -> None:
     """One answer per township organisation; the policy's ladder calls the persons, one after the other."""
-    from haitang.obligations import services as obligations
-
     policy = composing.policy()
     due = composing.answer_due(warning.colour, warning.published_at or now(warning.space))
     zh, en = composing.words(warning, "zh"), composing.words(warning, "en")
-    exercise = warning.status != Status.ACTUAL
     for one in reached:
         if one.organisation is None:
             continue
         obligations.issue(
             space=warning.space, kind=ANSWER, owner=one.organisation, subject=warning, place=one.place,
-            title_zh=wording.marked(zh.headline, exercise=exercise, language="zh"),
-            title_en=wording.marked(en.headline, exercise=exercise, language="en"),
-            detail_zh=zh.instruction, detail_en=en.instruction, by=by, due_at=due, thread=thread_name(warning),
-            colour=warning.colour, ladder=policy.ladder, url=warning.get_absolute_url(),
-            data={"link_hours": policy.link_hours},
+            title_zh=_marked(warning, zh.headline, "zh"), title_en=_marked(warning, en.headline, "en"),
+            detail_zh=wording.brief(zh.instruction), detail_en=wording.brief(en.instruction), by=by, due_at=due,
+            thread=thread_name(warning), colour=warning.colour, ladder=policy.ladder, url=warning.get_absolute_url(),
+            data={"link_hours": policy.link_hours}, key=f"{thread_of(warning)}:{one.place.code}",
         )  # fmt: skip
 
 
-def _people(bodies: Iterable[Organisation], most: int) -> list[User]:
-    """The first `most` persons of each organisation, in the order in which they are called. One query."""
-    rows = User.objects.filter(organisation__in=list(bodies), is_active=True).select_related("organisation")
+def people_told(bodies: Iterable[Organisation]) -> list[User]:
+    """The first persons of each organisation, in the order in which they are called. One query."""
+    rows = User.objects.filter(organisation__in=list(bodies), is_active=True).select_related("organisation__place")
     taken: dict[int | None, int] = {}
     chosen = []
     for user in rows.order_by("organisation__path", "rank", "pk"):
         taken[user.organisation_id] = taken.get(user.organisation_id, 0) + 1
-        if taken[user.organisation_id] <= most:
+        if taken[user.organisation_id] <= TOLD_PER_BODY:
             chosen.append(user)
     return chosen
 
 
+def _marked(warning: Warning, text: str, language: str) -> str:
+    return wording.marked(text, exercise=warning.status != Status.ACTUAL, language=language)
+
+
+def _both(warning: Warning) -> tuple[Words, Words]:
+    return composing.words(warning, "zh"), composing.words(warning, "en")
+
+
 def _tell(warning: Warning, audience: str, people: Sequence[User], *, by: Actor) -> None:
     """The words, to read; no answer is asked for."""
-    from haitang.delivery import services as delivery
-
     if not people:
         return
-    zh, en = composing.words(warning, "zh"), composing.words(warning, "en")
-    exercise = warning.status != Status.ACTUAL
+    zh, en = _both(warning)
     delivery.send(
         space=warning.space, key=f"{thread_of(warning)}:{audience}", to=people, channels=PLAIN_CHANNELS,
-        title_zh=wording.marked(zh.headline, exercise=exercise, language="zh"),
-        title_en=wording.marked(en.headline, exercise=exercise, language="en"),
+        title_zh=_marked(warning, zh.headline, "zh"), title_en=_marked(warning, en.headline, "en"),
         body_zh=zh.description, body_en=en.description, url=f"{settings.PUBLIC_URL}{warning.get_absolute_url()}",
-        about=warning, thread=thread_name(warning), colour=warning.colour, by=by, drill=exercise,
+        about=warning, thread=thread_name(warning), colour=warning.colour, by=by, drill=warning.status != Status.ACTUAL,
     )  # fmt: skip
 
 
 def subscribers(places: Sequence[Place]) -> list[Subscription]:
     """Who asked to be told of warnings for any of these townships, or for the district they lie in. One query."""
-    wanted = Q(place__in=[place.pk for place in places])
     above = {path for place in places for path in place_chain(place.path)}
-    wanted |= Q(place__path__in=above, place__level=Level.DISTRICT)
+    wanted = Q(place__in=[place.pk for place in places]) | Q(place__path__in=above, place__level=Level.DISTRICT)
     return list(Subscription.objects.filter(wanted, ended_at=None).order_by("pk"))
 
 
 def _tell_residents(warning: Warning, places: Sequence[Place], *, by: Actor) -> None:
-    from haitang.delivery import services as delivery
-
     asked = subscribers(places)
-    page = composing.public_url(warning) if warning.may_leave else f"{settings.PUBLIC_URL}/public/"
-    zh, en = composing.words(warning, "zh"), composing.words(warning, "en")
+    zh, en = _both(warning)
     for channel in ("sms", "email"):
         to = [
-            delivery.Recipient(
-                name=str(row.pk), phone=row.phone if channel == "sms" else "", email=row.email if channel == "email" else "",
-                language=row.language, url=page,
+            Recipient(
+                phone=row.phone if channel == "sms" else "", email=row.email if channel == "email" else "",
+                language=row.language, url=subscriptions.link(row, warning),
             )
             for row in asked
             if (row.phone if channel == "sms" else row.email)
@@ -197,20 +205,18 @@ def _tell_residents(warning: Warning, places: Sequence[Place], *, by: Actor) -> 
         if to:
             delivery.send(
                 space=warning.space, key=f"{thread_of(warning)}:residents:{channel}", to=to, channels=(channel,),
-                title_zh=zh.headline, title_en=en.headline, body_zh=zh.instruction, body_en=en.instruction, url=page,
-                about=warning, thread=thread_name(warning), colour=warning.colour, by=by,
+                title_zh=zh.headline, title_en=en.headline, body_zh=zh.instruction, body_en=en.instruction,
+                url=subscriptions.link(None, warning), about=warning, thread=thread_name(warning), colour=warning.colour, by=by,
             )  # fmt: skip
 
 
 def _speak(warning: Warning, bodies: Sequence[Organisation], *, by: Actor) -> None:
-    from haitang.delivery import services as delivery
-
     if not bodies:
         return
-    zh, en = composing.words(warning, "zh"), composing.words(warning, "en")
+    zh, en = _both(warning)
     delivery.send(
         space=warning.space, key=f"{thread_of(warning)}:loudspeaker",
-        to=[delivery.Recipient(organisation=body, name=body.name_zh) for body in bodies], channels=("loudspeaker",),
+        to=[Recipient(organisation=body, name=body.name_zh) for body in bodies], channels=("loudspeaker",),
         title_zh=zh.headline, title_en=en.headline,
         body_zh=wording.loudspeaker(zh, exercise=False, language="zh"),
         body_en=wording.loudspeaker(en, exercise=False, language="en"),
@@ -220,7 +226,17 @@ def _speak(warning: Warning, bodies: Sequence[Organisation], *, by: Actor) -> No
 
 def stop_asking(warning: Warning, *, by: Actor) -> None:
     """No answer to an ended warning is waited for any more."""
-    from haitang.obligations import services as obligations
+    _withdraw(open_obligations(warning, ANSWER), "")
 
-    for one in open_obligations(warning, ANSWER):
-        obligations.withdraw(one, by=by, reason="")
+
+def call_again(warning: Warning, one: Obligation, people: Sequence[User], *, number: int, by: Actor) -> None:
+    """Ask for an answer once more, now, by every channel that wakes somebody up, each person with an own link."""
+    zh, en = _both(warning)
+    delivery.send(
+        space=warning.space, key=f"{thread_of(one)}:call{number}",
+        to=[Recipient.of(user, url=links.make(one, user)) for user in people], channels=CALL_CHANNELS,
+        title_zh=_marked(warning, f"【再次叫应】{zh.headline}", "zh"), title_en=_marked(warning, f"Please answer: {en.headline}", "en"),
+        body_zh=wording.brief(zh.instruction), body_en=wording.brief(en.instruction),
+        url=f"{settings.PUBLIC_URL}{warning.get_absolute_url()}", about=one, thread=thread_name(warning), colour=warning.colour,
+        by=by, drill=warning.status != Status.ACTUAL,
+    )  # fmt: skip

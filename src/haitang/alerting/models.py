@@ -31,6 +31,11 @@ class ColourChoice(models.TextChoices):
     YELLOW = "yellow", _("Yellow")
     BLUE = "blue", _("Blue")
 
+    @property
+    def colour(self) -> str:
+        """What its badge wears: itself."""
+        return self.value
+
 
 class State(models.TextChoices):
     """The life of a warning."""
@@ -44,7 +49,13 @@ class State(models.TextChoices):
     EXPIRED = "expired", _("Expired")
     DISCARDED = "discarded", _("Discarded")
 
+    @property
+    def colour(self) -> str:
+        """The colour of its badge."""
+        return _STATE_COLOURS.get(self.value, "grey")
 
+
+_STATE_COLOURS = {"submitted": "yellow", "approved": "blue", "published": "green"}
 # From each state, the states it can move to; `services._move` is the only one that moves.
 MOVES: dict[str, frozenset[str]] = {
     State.DRAFT: frozenset({State.SUBMITTED, State.DISCARDED}),
@@ -232,7 +243,8 @@ class Warning(GeometryMixin):
     """One warning message: an Alert, an Update of one before it, or its Cancellation."""
 
     space = models.ForeignKey(Space, models.PROTECT, related_name="warnings")
-    identifier = models.CharField(_("identifier"), max_length=40, null=True, blank=True, unique=True, editable=False)
+    # Unique in its space: the same exercise played twice at the same hour names its messages alike.
+    identifier = models.CharField(_("identifier"), max_length=40, blank=True, editable=False)
     msg_type = models.CharField(_("message type"), max_length=8, choices=MsgType, default=MsgType.ALERT)
     status = models.CharField(_("status"), max_length=8, choices=Status)
     cap_scope = models.CharField(_("scope"), max_length=10, choices=CapScope)
@@ -294,7 +306,12 @@ class Warning(GeometryMixin):
         ]
         constraints = [
             # A message is followed by one other; a fork would leave two truths. Discarded drafts do not count.
-            models.UniqueConstraint(fields=["parent"], condition=~Q(state="discarded"), name="alerting_warning_no_fork")
+            models.UniqueConstraint(
+                fields=["parent"], condition=~Q(state="discarded"), name="alerting_warning_no_fork"
+            ),
+            models.UniqueConstraint(
+                fields=["space", "identifier"], condition=~Q(identifier=""), name="alerting_identifier"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -330,9 +347,24 @@ class Warning(GeometryMixin):
         return Colour(self.colour)
 
     @property
+    def state_info(self) -> State:
+        """The state with its label and colour."""
+        return State(self.state)
+
+    @property
+    def colour_info(self) -> ColourChoice:
+        """The colour with its label."""
+        return ColourChoice(self.colour)
+
+    @property
     def is_open(self) -> bool:
         """Whether it has been published."""
         return self.state in OPEN_STATES
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether it stands: published, and no cancellation."""
+        return self.state == State.PUBLISHED and self.msg_type != MsgType.CANCEL
 
     @property
     def may_reach_public(self) -> bool:

@@ -21,6 +21,8 @@
     from = "issued"                      # issued (when the warning goes out) or due (when the answer is overdue)
     to = "responsible"                   # responsible, deputy, all, superior, duty, issuer
     channels = ["inapp", "sms"]          # inapp, sms, voice, email, wecom, dingtalk, feishu, webpush
+    # until = "received"                 # passed over once the obligation is received; in_order = true: one channel
+                                         # after another (both may be left out; see haitang.obligations.ladder)
 
     [[kind]]                             # one per kind of event; the codes of GB/T 35561 (11B01 台风, 11B03 暴雨 ...)
     code = "11B01"

@@ -20,11 +20,10 @@ from haitang.alerting import cap_model, wording
 from haitang.alerting.models import ColourChoice, EventKind, Policy, WarningTemplate
 from haitang.journal.services import record
 from haitang.monitoring.quantities import QUANTITIES
+from haitang.obligations import ladder as ladders
 from haitang.spaces.models import Space
 
 KEEPERS = frozenset({Role.ADMIN})
-STEP_TO = ("responsible", "deputy", "all", "superior", "duty", "issuer")
-STEP_FROM = ("issued", "due")
 # Steps speak to officials; what speaks to everybody is chosen by audience.
 STEP_CHANNELS = ("inapp", "sms", "voice", "email", "wecom", "dingtalk", "feishu", "webpush")
 _UNIT = re.compile(r"\d{14}", re.ASCII)
@@ -168,7 +167,7 @@ def set_policy(
     values = {
         "sender": sender, "sender_name_zh": sender_name_zh, "sender_name_en": sender_name_en, "contact": contact,
         "answer_minutes": {colour: answer_minutes[colour] for colour in ColourChoice.values},
-        "ladder": [_step(number, step) for number, step in enumerate(ladder, 1)],
+        "ladder": _steps(ladder),
         "link_hours": float(link_hours), "source": source,
     }  # fmt: skip
     policy = Policy.objects.order_by("pk").first() or Policy()
@@ -180,20 +179,15 @@ def set_policy(
     return policy
 
 
-def _step(number: int, step: Mapping[str, Any]) -> dict[str, Any]:
-    where = f"ladder {number}"
-    unknown = sorted(set(step) - {"after_s", "from", "to", "channels"})
-    if unknown:
-        raise RuleError(where, _("does not know %(names)s") % {"names": ", ".join(unknown)})
-    after = step.get("after_s", 0)
-    if not isinstance(after, int | float) or isinstance(after, bool) or after < 0:
-        raise RuleError(f"{where}, after_s", _("is a number of seconds, 0 or more"), value=after)
-    start, to = step.get("from", "issued"), step.get("to", "")
-    _listed(f"{where}, from", [start], STEP_FROM)
-    _listed(f"{where}, to", [to], STEP_TO)
-    channels = list(step.get("channels", ()))
-    _listed(f"{where}, channels", channels, STEP_CHANNELS, at_least=1)
-    return {"after_s": after, "from": start, "to": to, "channels": channels}
+def _steps(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The ladder as obligations climbs it."""
+    try:
+        steps = ladders.parse(rows)
+    except ladders.LadderError as error:
+        raise RuleError("ladder", str(error)) from error
+    for number, step in enumerate(steps, 1):
+        _listed(f"ladder {number}, channels", step.channels, STEP_CHANNELS, at_least=1)
+    return [step.plain() for step in steps]
 
 
 def _listed(field: str, given: Sequence[str], known: Sequence[str], *, at_least: int = 0) -> None:

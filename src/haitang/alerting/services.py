@@ -6,66 +6,36 @@ Publishing freezes the message and hands it to `dissemination`; answers come bac
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
 from shapely.geometry.base import BaseGeometry
 
 from haitang.accounts.actors import SYSTEM, Actor, System
-from haitang.accounts.models import Organisation, User
+from haitang.accounts.models import User
 from haitang.accounts.roles import OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
-from haitang.alerting import cap, composing, dissemination, identifiers
-from haitang.alerting.colours import Colour
-from haitang.alerting.composing import URGENCY, Texts, Where
+from haitang.alerting import cap, composing, dissemination, drafting, identifiers
+from haitang.alerting.composing import Texts, Where
 from haitang.alerting.models import (
     MOVES,
-    PUBLIC_AUDIENCES,
-    CapScope,
     EventKind,
     MsgType,
     State,
-    Status,
     Warning,
     WarningPlace,
 )
 from haitang.geo.models import Place
 from haitang.journal.services import record, thread_of
+from haitang.obligations.models import Obligation
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 COMPOSERS = OPERATIONS | {Role.DEPARTMENT}
-DEFAULT_HOURS = 12.0
-
-
-@dataclass(frozen=True)
-class Cause:
-    """What gave rise to a warning: a subject's thread ("monitoring.alarm:7"), its words, and when it happened."""
-
-    thread: str = ""
-    zh: str = ""
-    en: str = ""
-    at: datetime | None = None
-
-
-class AlarmLike(Protocol):
-    """What a warning needs to know of an alarm; `monitoring.Alarm` is one."""
-
-    pk: Any
-    space: Any
-    place: Any
-    colour: str
-    what_zh: str
-    what_en: str
-    opened_at: Any
-
-    @property
-    def series(self) -> Any:
-        """The series whose `quantity` rose."""
 
 
 @verb("alerting.draft", roles=COMPOSERS)
@@ -74,79 +44,37 @@ def draft(
     space: Space,
     kind: EventKind,
     colour: str,
-    places: Sequence[Place] = (),
     by: Actor,
+    places: Sequence[Place] = (),
     geometry: BaseGeometry | None = None,
     texts: Texts | None = None,
-    expires: datetime | None = None,
-    onset: datetime | None = None,
-    audiences: Sequence[str] | None = None,
-    status: str | None = None,
-    cap_scope: str | None = None,
-    urgency: str | None = None,
-    certainty: str = "Likely",
-    note: str = "",
-    cause: Cause = Cause(),
+    cause: drafting.Cause = drafting.Cause(),  # noqa: B008  frozen
+    **more: Any,
 ) -> Warning:
-    """Compose a warning for places or a drawn area; texts left empty come from the template of kind and colour."""
-    at = now(space)
-    status = status or (Status.EXERCISE if space.is_exercise else Status.ACTUAL)
-    if space.is_exercise and status == Status.ACTUAL:
-        raise Refused(_("In an exercise a warning has the status Exercise; leave the exercise to issue an actual one"))
-    template = composing.template_for(kind, colour)
-    expires = expires or at + timedelta(hours=template.valid_hours if template else DEFAULT_HOURS)
-    warning = Warning(
-        space=space,
-        status=status,
-        cap_scope=cap_scope or (CapScope.PUBLIC if status == Status.ACTUAL else CapScope.RESTRICTED),
-        note=note or (_exercise_note(space) if status != Status.ACTUAL else ""),
-        kind=kind,
-        colour=Colour(colour).value,
-        urgency=urgency or URGENCY[Colour(colour)],
-        certainty=certainty,
-        onset=onset,
-        expires=expires,
-        audiences=list(composing.default_audiences(status) if audiences is None else audiences),
-        composed_by=_person(by),
-        composed_at=at,
-        cause=cause.thread,
-        cause_zh=cause.zh,
-        cause_en=cause.en,
-        cause_at=cause.at,
+    """Draft a warning for places or a drawn area; see `drafting.compose` for what can be given."""
+    _refuse_twin(space, cause)
+    made = drafting.compose(
+        space=space, kind=kind, colour=colour, places=places, geometry=geometry, texts=texts, cause=cause, by=by, **more
     )
-    where = _where(places, geometry, by)
-    _place(warning, where, geometry, by)
-    filled = composing.texts_from_template(
-        kind=kind, colour=warning.colour, area=where, drawn=geometry is not None, sent=at, expires=expires,
-        cause_zh=cause.zh, cause_en=cause.en,
-    )  # fmt: skip
-    _set_texts(warning, filled, texts)
-    _check_plain(warning, at)
+    warning = made.warning
     warning.save()
-    _save_areas(warning, where)
+    _save_areas(warning, made.where)
     _journal(warning, "draft", by, f"拟制{_name_zh(warning)}", f"Drafted: {warning.headline_en or warning.headline_zh}")
     return warning
 
 
 @verb("alerting.draft_from_alarm", roles=COMPOSERS)
 def draft_from_alarm(
-    alarm: AlarmLike,
+    alarm: drafting.AlarmLike,
     *,
     by: Actor,
     kind: EventKind | None = None,
     colour: str | None = None,
     places: Sequence[Place] | None = None,
 ) -> Warning:
-    """Compose a warning from an alarm. What it measures gives the kind, its township the area, until somebody says otherwise.
-
-    One alarm makes one warning at a time.
-    """
-    cause = alarm_cause(alarm)
-    ended = (State.DISCARDED, State.UPDATED, State.CANCELLED, State.EXPIRED)
-    again = Warning.objects.filter(space=alarm.space, cause=cause.thread).exclude(state__in=ended).first()
-    if again is not None:
-        raise Refused(_("There is a warning from this alarm already: %(warning)s") % {"warning": again})
-    kind = kind or kind_of_quantity(alarm.series.quantity)
+    """Compose a warning from an alarm: what it measures gives the kind, its township the area, unless given."""
+    cause = drafting.alarm_cause(alarm)
+    kind = kind or drafting.kind_of_quantity(alarm.series.quantity)
     if kind is None:
         raise Refused(_("No kind of event is set for %(what)s: choose one") % {"what": alarm.what_zh})
     if places is None:
@@ -162,24 +90,6 @@ def draft_from_alarm(
     )
 
 
-def alarm_cause(alarm: AlarmLike) -> Cause:
-    """An alarm as the cause of a warning."""
-    where_zh = getattr(alarm.place, "name_zh", "") or ""
-    where_en = getattr(alarm.place, "name_en", "") or where_zh
-    return Cause(
-        thread=thread_of(alarm),  # type: ignore[arg-type]
-        zh=f"{where_zh}{alarm.what_zh}",
-        en=f"{where_en}: {alarm.what_en}".strip(": "),
-        at=alarm.opened_at,
-    )
-
-
-def kind_of_quantity(quantity: str) -> EventKind | None:
-    """The kind of event that a measured quantity announces, by the pack's table."""
-    kinds = EventKind.objects.filter(is_active=True).order_by("code")
-    return next((kind for kind in kinds if quantity in kind.quantities), None)
-
-
 @verb("alerting.edit", roles=COMPOSERS)
 def edit(
     warning: Warning,
@@ -191,7 +101,7 @@ def edit(
     **changes: Any,
 ) -> Warning:
     """Change a draft. `places` given (with or without `geometry`) replaces the area; other fields by name."""
-    _lock(warning)
+    _lock(warning, by)
     if warning.state != State.DRAFT:
         raise Refused(
             _("Only a draft can be changed; this warning is %(state)s") % {"state": warning.get_state_display()}
@@ -204,13 +114,13 @@ def edit(
     for name, value in changes.items():
         setattr(warning, name, value)
     if places is not None:
-        where = _where(places, geometry, by)
-        _place(warning, where, geometry, by)
+        where = drafting.area_within(places, geometry, by)
+        drafting.settle(warning, where, geometry, by)
         warning.areas.all().delete()
         _save_areas(warning, where)
-    _set_texts(warning, None, texts)
-    _check_plain(warning, now(warning.space))
-    warning.edited_by = _person(by)
+    drafting.set_texts(warning, None, texts)
+    drafting.check_plain(warning, now(warning.space))
+    warning.edited_by = drafting.person(by)
     warning.save()
     after = {name: _plain(getattr(warning, name)) for name in changes}
     _journal(warning, "edit", by, f"修改{_name_zh(warning)}", "Edited the draft", before=before, after=after)
@@ -220,9 +130,9 @@ def edit(
 @verb("alerting.submit", roles=COMPOSERS)
 def submit(warning: Warning, *, by: Actor) -> Warning:
     """Put a draft before an approver; refused while the validator finds an error."""
-    _lock(warning)
+    _lock(warning, by)
     _refuse_errors(warning)
-    warning.submitted_by, warning.submitted_at = _person(by), now(warning.space)
+    warning.submitted_by, warning.submitted_at = drafting.person(by), now(warning.space)
     _move(warning, State.SUBMITTED, "submitted_by", "submitted_at")
     _journal(warning, "submit", by, f"提请审批{_name_zh(warning)}", "Submitted for approval")
     dissemination.ask_for_approval(warning, by=by)
@@ -232,7 +142,7 @@ def submit(warning: Warning, *, by: Actor) -> Warning:
 @verb("alerting.approve", roles={Role.COMMANDER})
 def approve(warning: Warning, *, by: Actor, note: str = "") -> Warning:
     """Approve a submitted warning. Refused to whoever composed, changed or submitted it: four eyes."""
-    _lock(warning)
+    _lock(warning, by)
     if isinstance(by, System):
         raise Forbidden(_("A person approves a warning, not the platform"))
     if by.pk in {warning.composed_by_id, warning.edited_by_id, warning.submitted_by_id}:
@@ -248,7 +158,7 @@ def approve(warning: Warning, *, by: Actor, note: str = "") -> Warning:
 @verb("alerting.reject", roles={Role.COMMANDER})
 def reject(warning: Warning, *, by: Actor, reason: str) -> Warning:
     """Send a submitted or approved warning back to its composer, with the reason."""
-    _lock(warning)
+    _lock(warning, by)
     if not reason.strip():
         raise Refused(_("Say why: the composer needs the reason"))
     warning.reply, warning.approved_digest = reason[:300], ""
@@ -264,7 +174,7 @@ def reject(warning: Warning, *, by: Actor, reason: str) -> Warning:
 @verb("alerting.discard", roles=COMPOSERS)
 def discard(warning: Warning, *, by: Actor) -> Warning:
     """Drop a warning that has not been published; its record stays."""
-    _lock(warning)
+    _lock(warning, by)
     _move(warning, State.DISCARDED)
     _journal(warning, "discard", by, f"废弃{_name_zh(warning)}", "Discarded")
     dissemination.approval_refused(warning, by=by)
@@ -274,7 +184,7 @@ def discard(warning: Warning, *, by: Actor) -> Warning:
 @verb("alerting.publish", roles=OPERATIONS)
 def publish(warning: Warning, *, by: Actor) -> Warning:
     """Issue an approved warning: freeze its bytes, end the message it follows, send it to its audiences."""
-    _lock(warning)
+    _lock(warning, by)
     if warning.state != State.APPROVED:
         raise Refused(
             _("Only an approved warning can be published; this one is %(state)s")
@@ -285,10 +195,10 @@ def publish(warning: Warning, *, by: Actor) -> Warning:
     at = now(warning.space).replace(microsecond=0)
     parent = warning.parent
     if parent is not None:
-        _lock(parent)
+        _lock(parent, by)
         if parent.state != State.PUBLISHED:
             raise Refused(_("The warning it follows is no longer in force: issue a new warning instead"))
-    warning.identifier = _free_identifier(at)
+    warning.identifier = _free_identifier(warning.space, at)
     warning.published_at = at
     _freeze(warning, at)
     _move(warning, State.PUBLISHED, "identifier", "published_at", "cap_xml", "sha256")
@@ -308,37 +218,44 @@ def publish(warning: Warning, *, by: Actor) -> Warning:
     return warning
 
 
-@verb("alerting.update", roles=COMPOSERS)
-def update(
-    warning: Warning,
-    *,
-    by: Actor,
-    colour: str | None = None,
-    expires: datetime | None = None,
-    places: Sequence[Place] | None = None,
-    geometry: BaseGeometry | None = None,
-    texts: Texts | None = None,
-) -> Warning:
-    """Draft an update of a warning in force: extend, upgrade, downgrade, move. It replaces it when published."""
-    at = _may_follow(warning)
-    colour = colour or warning.colour
-    if places is None:
-        geometry = warning.geometry if geometry is None else geometry
-        places = composing.where_of(warning).chosen
-    template = composing.template_for(warning.kind, colour)
-    hours = template.valid_hours if template else DEFAULT_HOURS
-    until = expires or max(warning.expires, at + timedelta(hours=hours))
-    follower = _follower(warning, MsgType.UPDATE, colour, until, at, by)
-    where = _where(places, geometry, by)
-    _place(follower, where, geometry, by)
-    filled = composing.texts_from_template(
-        kind=warning.kind, colour=colour, area=where, drawn=geometry is not None, sent=at, expires=until,
-        cause_zh=warning.cause_zh, cause_en=warning.cause_en,
+@verb("alerting.remind", roles=OPERATIONS | {Role.DEPARTMENT})
+def remind(warning: Warning, answer: Obligation, *, by: Actor) -> list[User]:
+    """Call a township that has not answered once more, at once, besides what the ladder does. Returns whom."""
+    _lock(warning, by)
+    if not warning.is_in_force:
+        raise Refused(_("The warning is no longer in force: no answer is waited for"))
+    answer = (
+        Obligation.objects.select_for_update(of=("self",)).select_related("owner__place", "place").get(pk=answer.pk)
+    )
+    if answer.kind != dissemination.ANSWER or answer.subject_id != str(warning.pk):
+        raise Refused(_("This is not an answer to the warning"))
+    if not answer.is_open:
+        raise Refused(_("%(owner)s has answered already") % {"owner": answer.owner})
+    people = dissemination.people_told([answer.owner])
+    if not people:
+        raise Refused(_("%(owner)s has nobody to call: add a responsible person") % {"owner": answer.owner})
+    number = int(answer.data.get("calls", 0)) + 1
+    answer.data = {**answer.data, "calls": number}
+    answer.save(update_fields=["data"])
+    dissemination.call_again(warning, answer, people, number=number, by=by)
+    names_zh = "、".join(user.name_zh for user in people)
+    names_en = ", ".join(user.name_en or user.name_zh for user in people)
+    body = answer.owner
+    record(
+        space=warning.space, verb="alerting.remind", by=by, subject=warning, place=answer.place, organisation=body,
+        thread=dissemination.thread_name(warning), colour=warning.colour, after={"township": body.code, "calls": number},
+        text_zh=f"再次叫应{body.name_zh}（{names_zh}）", text_en=f"Called {body.name_en or body.name_zh} again ({names_en})",
     )  # fmt: skip
-    _set_texts(follower, _as_update(filled, warning, Colour(colour)), texts)
-    _check_plain(follower, at)
+    return people
+
+
+@verb("alerting.update", roles=COMPOSERS)
+def update(warning: Warning, *, by: Actor, **changes: Any) -> Warning:
+    """Draft an update of a warning in force; it replaces it when published. See `drafting.compose_update` for what can be given."""
+    made = drafting.compose_update(warning, by=by, **changes)
+    follower = made.warning
     follower.save()
-    _save_areas(follower, where)
+    _save_areas(follower, made.where)
     _journal(follower, "draft", by, f"拟制更新：{follower.headline_zh}", f"Drafted an update: {follower.headline_en}")
     return follower
 
@@ -346,21 +263,10 @@ def update(
 @verb("alerting.cancel", roles=COMPOSERS)
 def cancel(warning: Warning, *, by: Actor, reason_zh: str = "", reason_en: str = "") -> Warning:
     """Draft the cancellation of a warning in force and submit it at once; approved and published it ends the warning."""
-    at = _may_follow(warning)
-    follower = _follower(warning, MsgType.CANCEL, warning.colour, warning.expires, at, by)
-    places = composing.where_of(warning).chosen
-    where = _where(places, warning.geometry, SYSTEM)
-    _place(follower, where, warning.geometry, SYSTEM)
-    unit = composing.policy()
-    kind = warning.kind
-    follower.headline_zh = f"{unit.sender_name_zh}解除{kind.name_zh}{warning.hue.zh}色预警"
-    follower.headline_en = (
-        f"{unit.sender_name_en or unit.sender_name_zh} ends the {warning.colour} {kind.name_en} warning"
-    )
-    follower.description_zh = f"{reason_zh.rstrip('。') + '。' if reason_zh else ''}{follower.headline_zh}。"
-    follower.description_en = f"{reason_en.rstrip('.') + '. ' if reason_en else ''}{follower.headline_en}."
+    made = drafting.compose_cancel(warning, by=by, reason_zh=reason_zh, reason_en=reason_en)
+    follower = made.warning
     follower.save()
-    _save_areas(follower, where)
+    _save_areas(follower, made.where)
     _journal(follower, "draft", by, f"拟制解除：{follower.headline_zh}", f"Drafted: {follower.headline_en}")
     return submit(follower, by=by)
 
@@ -378,7 +284,7 @@ def expire_due(space: Space, *, limit: int = 200) -> int:
 @verb("alerting.expire", roles=())
 def _expire(warning: Warning, *, by: Actor) -> int:
     """End a warning whose time is over."""
-    _lock(warning)
+    _lock(warning, by)
     if warning.state != State.PUBLISHED or warning.expires > now(warning.space):
         return 0
     _end(warning, State.EXPIRED, warning.expires, by=by)
@@ -389,90 +295,28 @@ def _expire(warning: Warning, *, by: Actor) -> int:
 # How things are done.
 
 
-def _person(by: Actor) -> User | None:
-    return None if isinstance(by, System) else by
+def _refuse_twin(space: Space, cause: drafting.Cause) -> None:
+    """One alarm makes one warning at a time."""
+    again = standing_for(space, cause.thread) if cause.thread else None
+    if again is not None:
+        raise Refused(_("There is a warning from this cause already: %(warning)s") % {"warning": again})
 
 
-def _exercise_note(space: Space) -> str:
-    return f"演练：{space.name_zh}" if space.is_exercise else "演练、测试消息"
+def standing_for(space: Space, cause: str) -> Warning | None:
+    """The warning that this cause (an alarm's thread) has led to and that has not ended. One query."""
+    ended = (State.DISCARDED, State.UPDATED, State.CANCELLED, State.EXPIRED)
+    found: Warning | None = Warning.objects.filter(space=space, cause=cause).exclude(state__in=ended).first()
+    return found
 
 
 def _plain(value: Any) -> Any:
     return getattr(value, "code", value)
 
 
-def _where(places: Iterable[Place], geometry: BaseGeometry | None, by: Actor) -> Where:
-    area = composing.where(places, geometry)
-    if not area.named:
-        raise Refused(_("A warning needs an area: choose townships, or draw one that touches a township"))
-    reach = None if isinstance(by, System) or by.organisation is None else by.organisation.place
-    outside = [p.name for p in area.named if reach is not None and not reach.contains(p)]
-    if outside:
-        raise Forbidden(_("Outside your jurisdiction: %(places)s") % {"places": ", ".join(outside)})
-    return area
-
-
-def _place(warning: Warning, where: Where, geometry: BaseGeometry | None, by: Actor) -> None:
-    """Set the area and who issues: the composer's organisation, else that of the highest place."""
-    warning.geometry = geometry
-    top = min(where.named, key=lambda place: place.path)
-    organisation = None if isinstance(by, System) else by.organisation
-    if organisation is not None and organisation.place is not None:
-        warning.owner, warning.place = organisation, organisation.place
-    elif warning.owner_id is None:
-        root = top.ancestors().first() or top
-        command = Organisation.objects.filter(place=root).order_by("path").first()
-        if command is None:
-            raise Refused(_("No organisation stands at %(place)s: load the pack's organisations") % {"place": root})
-        warning.owner, warning.place = command, root
-
-
 def _save_areas(warning: Warning, where: Where) -> None:
     rows = [WarningPlace(warning=warning, place=place) for place in where.chosen]
     rows += [WarningPlace(warning=warning, place=place, is_chosen=False) for place in where.touched]
     WarningPlace.objects.bulk_create(rows)
-
-
-def _set_texts(warning: Warning, filled: Texts | None, given: Texts | None) -> None:
-    for field in fields(Texts):
-        text = getattr(given, field.name) if given else ""
-        if text or filled:
-            setattr(warning, field.name, text.strip() or getattr(filled, field.name, ""))
-
-
-def _as_update(filled: Texts, before: Warning, colour: Colour) -> Texts:
-    """The template's words, with a headline that says what became of the warning before."""
-    if colour is before.hue:
-        zh, en = "继续发布", "extends"
-        return replace(
-            filled,
-            headline_zh=filled.headline_zh.replace("发布", zh, 1),
-            headline_en=filled.headline_en.replace("issues", en, 1),
-        )
-    word_zh, word_en = ("升级", "raises") if colour.rank > before.hue.rank else ("降级", "lowers")
-    unit = composing.policy()
-    kind = before.kind
-    return replace(
-        filled,
-        headline_zh=f"{unit.sender_name_zh}将{kind.name_zh}{before.hue.zh}色预警{word_zh}为{colour.zh}色预警",
-        headline_en=(
-            f"{unit.sender_name_en or unit.sender_name_zh} {word_en} the {kind.name_en} warning "
-            f"from {before.colour} to {colour.value}"
-        ),
-    )
-
-
-def _check_plain(warning: Warning, at: datetime) -> None:
-    if warning.expires <= at:
-        raise Refused(_("The warning would expire before it is issued: choose a later time"))
-    if warning.onset and warning.expires <= warning.onset:
-        raise Refused(_("The warning would expire before the event begins: choose a later time"))
-    if warning.space.is_exercise and warning.status == Status.ACTUAL:
-        raise Refused(_("In an exercise a warning has the status Exercise; leave the exercise to issue an actual one"))
-    if warning.status != Status.ACTUAL:
-        leaving = PUBLIC_AUDIENCES & set(warning.audiences)
-        if leaving or warning.cap_scope == CapScope.PUBLIC:
-            raise Refused(_("An exercise or test does not go to the public: choose responsible persons or departments"))
 
 
 def _refuse_errors(warning: Warning) -> None:
@@ -485,11 +329,12 @@ def _refuse_errors(warning: Warning) -> None:
         raise Refused(_("The message has errors: %(errors)s") % {"errors": first})
 
 
-def _free_identifier(at: datetime) -> str:
+def _free_identifier(space: Space, at: datetime) -> str:
     unit = composing.policy().sender
     stem = identifiers.make(unit, at, 0)[:-1]
     taken = {
-        str(row) for row in Warning.objects.filter(identifier__startswith=stem).values_list("identifier", flat=True)
+        str(row)
+        for row in Warning.objects.filter(space=space, identifier__startswith=stem).values_list("identifier", flat=True)
     }
     try:
         return identifiers.next_free(unit, at, taken)
@@ -505,34 +350,10 @@ def _freeze(warning: Warning, at: datetime) -> None:
     warning.cap_xml, warning.sha256 = data, hashlib.sha256(data).hexdigest()
 
 
-def _may_follow(warning: Warning) -> datetime:
-    """Refuse a follower of a warning that is not in force, or that has one already. The time in its space."""
-    at = now(warning.space)
-    if warning.state != State.PUBLISHED or warning.msg_type == MsgType.CANCEL:
-        raise Refused(_("Only a warning in force can be updated or cancelled"))
-    if warning.expires <= at:
-        raise Refused(_("The warning has expired: issue a new one"))
-    other = warning.followers.exclude(state=State.DISCARDED).first()
-    if other is not None:
-        raise Refused(_("This warning already has a successor: %(other)s (%(state)s)") % {"other": other, "state": other.get_state_display()})  # fmt: skip
-    return at
-
-
-def _follower(warning: Warning, msg_type: str, colour: str, expires: datetime, at: datetime, by: Actor) -> Warning:
-    return Warning(
-        space=warning.space, msg_type=msg_type, status=warning.status, cap_scope=warning.cap_scope, note=warning.note,
-        kind=warning.kind, colour=colour, certainty=warning.certainty, urgency=URGENCY[Colour(colour)],
-        onset=None if warning.onset and warning.onset <= at else warning.onset, expires=expires,
-        audiences=warning.audiences, parent=warning, root=warning.root or warning, owner=warning.owner,
-        place=warning.place, composed_by=_person(by), composed_at=at, cause=warning.cause, cause_zh=warning.cause_zh,
-        cause_en=warning.cause_en, cause_at=warning.cause_at,
-    )  # fmt: skip
-
-
-def _lock(warning: Warning) -> None:
-    """Hold the row and see its present state: two people may press at once."""
-    current = Warning.objects.select_for_update().only("state").get(pk=warning.pk)
-    warning.state = current.state
+def _lock(warning: Warning, by: Actor) -> None:
+    """Hold the row and see it as it is now: two people may press at once. Refused outside the actor's reach."""
+    warning.refresh_from_db(from_queryset=Warning.objects.select_for_update())
+    drafting.must_reach(warning, by)
 
 
 def _move(warning: Warning, state: str, *also: str) -> None:

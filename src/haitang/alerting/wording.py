@@ -93,11 +93,22 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What one audience will get over one channel."""
+    """What one audience will get over one channel; `link` stands in for each recipient's own."""
 
     audience: str
     channel: str
     text: str
+    link: str = ""
+
+    @property
+    def said(self) -> str:
+        """The text without its link."""
+        return self.text.removesuffix(self.link).rstrip() if self.link else self.text
+
+    @property
+    def length(self) -> int:
+        """Characters, as the GSM network counts them."""
+        return len(self.text.encode("utf-16-be")) // 2
 
     @property
     def parts(self) -> int:
@@ -118,18 +129,15 @@ def marked(text: str, *, exercise: bool, language: str) -> str:
     return f"[EXERCISE] {text}" if language.startswith("en") else f"【演练】{text}"
 
 
-def sms_to_responsible(words: Words, *, due: str, link: str, exercise: bool, language: str) -> str:
-    """The short message to a responsible person: what, by when to answer, where."""
-    english = language.startswith("en")
-    ask = f"Answer by {due}: {link}" if english else f"请于{due}前点击确认：{link}"
-    return marked(f"{words.headline}{'. ' if english else '。'}{ask}", exercise=exercise, language=language)
-
-
-def sms_to_resident(words: Words, *, exercise: bool, language: str) -> str:
-    """The short message to a resident: what, and what to do."""
-    joint = ". " if language.startswith("en") else "。"
-    head = words.headline.rstrip("。.")
-    return marked(joint.join(part for part in (head, words.instruction) if part), exercise=exercise, language=language)
+def brief(text: str, most: int = 60) -> str:
+    """The first sentences of a text that fit into `most` characters, for a short message that links to the whole."""
+    flat = re.sub(r"^\s*\d+[.、．]\s*", "", " ".join(text.split()))
+    kept = ""
+    for sentence in re.findall(r".+?(?:[。；！!;]|\.(?=\s|$)|$)", flat):
+        if len(kept) + len(sentence) > most:
+            break
+        kept += sentence
+    return (kept or (flat if len(flat) <= most else f"{flat[: most - 1]}…")).strip()
 
 
 def loudspeaker(words: Words, *, exercise: bool, language: str = "zh") -> str:

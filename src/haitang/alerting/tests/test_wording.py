@@ -59,17 +59,28 @@ def test_a_character_outside_the_basic_plane_counts_twice() -> None:
 @given(st.sampled_from(["zh", "en"]))
 def test_an_exercise_is_marked_in_every_text(language: str) -> None:
     texts = [
-        wording.sms_to_responsible(WORDS, due="9:00", link="https://x/a/1", exercise=True, language=language),
-        wording.sms_to_resident(WORDS, exercise=True, language=language),
+        wording.marked(WORDS.headline, exercise=True, language=language),
         wording.loudspeaker(WORDS, exercise=True, language=language),
     ]
     mark = "exercise" if language == "en" else "演练"
     assert all(mark in text.lower()[:20] for text in texts)
 
 
-def test_the_responsible_person_is_told_where_to_answer() -> None:
-    text = wording.sms_to_responsible(WORDS, due="08时20分", link="https://x/a/1", exercise=False, language="zh")
-    assert text.endswith("请于08时20分前点击确认：https://x/a/1")
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("减少外出。转移低洼处人员。", "减少外出。转移低洼处人员。"),
+        ("1. 停止户外作业；\n2. 转移危房人员。", "停止户外作业；"),
+        ("", ""),
+    ],
+)
+def test_a_short_message_takes_whole_sentences(text: str, short: str) -> None:
+    assert wording.brief(text, 14) == short
+
+
+@given(st.text(max_size=200), st.integers(1, 80))
+def test_a_short_message_is_never_longer_than_asked(text: str, most: int) -> None:
+    assert len(wording.brief(text, most)) <= most
 
 
 def test_the_loudspeaker_speaks_no_signs_and_says_it_twice() -> None:

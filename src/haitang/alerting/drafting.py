@@ -1,0 +1,305 @@
+"""Putting a warning together from what a composer, an alarm or a warning before it gives. Nothing is stored here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from django.utils.translation import gettext as _
+from shapely.geometry.base import BaseGeometry
+
+from haitang.accounts.actors import SYSTEM, Actor, System
+from haitang.accounts.models import Organisation, User
+from haitang.accounts.verbs import Forbidden, Refused
+from haitang.alerting import composing
+from haitang.alerting.colours import Colour
+from haitang.alerting.composing import URGENCY, Texts, Where
+from haitang.alerting.models import PUBLIC_AUDIENCES, CapScope, EventKind, MsgType, State, Status, Warning
+from haitang.geo.models import Place
+from haitang.journal.services import thread_of
+from haitang.spaces.clock import now
+from haitang.spaces.models import Space
+
+DEFAULT_HOURS = 12.0
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What gave rise to a warning: a subject's thread ("monitoring.alarm:7"), its words, and when it happened."""
+
+    thread: str = ""
+    zh: str = ""
+    en: str = ""
+    at: datetime | None = None
+
+
+class AlarmLike(Protocol):
+    """What a warning needs to know of an alarm; `monitoring.Alarm` is one."""
+
+    pk: Any
+    space: Any
+    place: Any
+    colour: str
+    what_zh: str
+    what_en: str
+    opened_at: Any
+
+    @property
+    def series(self) -> Any:
+        """The series whose `quantity` rose."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A warning as it would be drafted: not stored, with its area and the words that the template gives."""
+
+    warning: Warning
+    where: Where
+    filled: Texts
+
+
+def compose(
+    *,
+    space: Space,
+    kind: EventKind,
+    colour: str,
+    by: Actor,
+    places: Sequence[Place] = (),
+    geometry: BaseGeometry | None = None,
+    texts: Texts | None = None,
+    expires: datetime | None = None,
+    onset: datetime | None = None,
+    audiences: Sequence[str] | None = None,
+    status: str | None = None,
+    cap_scope: str | None = None,
+    urgency: str | None = None,
+    certainty: str = "Likely",
+    note: str = "",
+    cause: Cause = Cause(),
+    worded_at: datetime | None = None,
+) -> Composed:
+    """Put a warning together without storing it; texts left empty come from the template of kind and colour.
+
+    `worded_at` is the time that the words name; the composer's page keeps it while somebody is writing.
+    """
+    at = now(space)
+    status = status or (Status.EXERCISE if space.is_exercise else Status.ACTUAL)
+    template = composing.template_for(kind, colour)
+    expires = expires or at + timedelta(hours=template.valid_hours if template else DEFAULT_HOURS)
+    warning = Warning(
+        space=space,
+        status=status,
+        cap_scope=cap_scope or (CapScope.PUBLIC if status == Status.ACTUAL else CapScope.RESTRICTED),
+        note=note or (_exercise_note(space) if status != Status.ACTUAL else ""),
+        kind=kind,
+        colour=Colour(colour).value,
+        urgency=urgency or URGENCY[Colour(colour)],
+        certainty=certainty,
+        onset=onset,
+        expires=expires,
+        audiences=list(composing.default_audiences(status) if audiences is None else audiences),
+        composed_by=person(by),
+        composed_at=at,
+        cause=cause.thread,
+        cause_zh=cause.zh[:300],
+        cause_en=cause.en[:300],
+        cause_at=cause.at,
+    )
+    where = area_within(places, geometry, by)
+    settle(warning, where, geometry, by)
+    filled = composing.texts_from_template(
+        kind=kind, colour=warning.colour, area=where, drawn=geometry is not None, sent=worded_at or at, expires=expires,
+        cause_zh=cause.zh, cause_en=cause.en,
+    )  # fmt: skip
+    set_texts(warning, filled, texts)
+    check_plain(warning, at)
+    return Composed(warning, where, filled)
+
+
+def compose_update(
+    warning: Warning,
+    *,
+    by: Actor,
+    colour: str | None = None,
+    expires: datetime | None = None,
+    places: Sequence[Place] | None = None,
+    geometry: BaseGeometry | None = None,
+    texts: Texts | None = None,
+    worded_at: datetime | None = None,
+) -> Composed:
+    """Put an update together without storing it: extend, upgrade, downgrade, move."""
+    at = _may_follow(warning, by)
+    colour = colour or warning.colour
+    if places is None:
+        geometry = warning.geometry if geometry is None else geometry
+        places = composing.where_of(warning).chosen
+    template = composing.template_for(warning.kind, colour)
+    hours = template.valid_hours if template else DEFAULT_HOURS
+    until = expires or max(warning.expires, at + timedelta(hours=hours))
+    follower = _follower(warning, MsgType.UPDATE, colour, until, at, by)
+    where = area_within(places, geometry, by)
+    settle(follower, where, geometry, by)
+    filled = composing.texts_from_template(
+        kind=warning.kind, colour=colour, area=where, drawn=geometry is not None, sent=worded_at or at, expires=until,
+        cause_zh=warning.cause_zh, cause_en=warning.cause_en,
+    )  # fmt: skip
+    filled = _as_update(filled, warning, Colour(colour))
+    set_texts(follower, filled, texts)
+    check_plain(follower, at)
+    return Composed(follower, where, filled)
+
+
+def compose_cancel(warning: Warning, *, by: Actor, reason_zh: str = "", reason_en: str = "") -> Composed:
+    """Put the cancellation of a warning in force together without storing it."""
+    at = _may_follow(warning, by)
+    follower = _follower(warning, MsgType.CANCEL, warning.colour, warning.expires, at, by)
+    places = composing.where_of(warning).chosen
+    # The area was checked when the warning was composed, and a cancellation names the same.
+    where = area_within(places, warning.geometry, SYSTEM)
+    follower.geometry = warning.geometry
+    unit, kind = composing.policy(), warning.kind
+    texts = Texts(
+        headline_zh=f"{unit.sender_name_zh}解除{kind.name_zh}{warning.hue.zh}色预警",
+        headline_en=f"{unit.sender_name_en or unit.sender_name_zh} ends the {warning.colour} {kind.name_en or kind.name_zh} warning",
+    )
+    because_zh = f"{reason_zh.rstrip('。')}。" if reason_zh else ""
+    because_en = f"{reason_en.rstrip('.')}. " if reason_en else ""
+    texts = replace(
+        texts, description_zh=f"{because_zh}{texts.headline_zh}。", description_en=f"{because_en}{texts.headline_en}."
+    )
+    set_texts(follower, texts, None)
+    return Composed(follower, where, texts)
+
+
+def alarm_cause(alarm: AlarmLike) -> Cause:
+    """An alarm as the cause of a warning."""
+    where_zh = getattr(alarm.place, "name_zh", "") or ""
+    where_en = getattr(alarm.place, "name_en", "") or where_zh
+    return Cause(
+        thread=thread_of(alarm),  # type: ignore[arg-type]
+        zh=f"{where_zh}{alarm.what_zh}",
+        en=f"{where_en}: {alarm.what_en}".strip(": "),
+        at=alarm.opened_at,
+    )
+
+
+def kind_of_quantity(quantity: str) -> EventKind | None:
+    """The kind of event that a measured quantity announces, by the pack's table."""
+    kinds = EventKind.objects.filter(is_active=True).order_by("code")
+    return next((kind for kind in kinds if quantity in kind.quantities), None)
+
+
+def person(by: Actor) -> User | None:
+    """The person who acts; None where it is the platform."""
+    return None if isinstance(by, System) else by
+
+
+def _exercise_note(space: Space) -> str:
+    return f"演练：{space.name_zh}" if space.is_exercise else "演练、测试消息"
+
+
+def area_within(places: Iterable[Place], geometry: BaseGeometry | None, by: Actor) -> Where:
+    """The area of places and a drawn shape; refused where it is empty, or lies outside the actor's reach."""
+    area = composing.where(places, geometry)
+    if not area.named:
+        raise Refused(_("A warning needs an area: choose townships, or draw one that touches a township"))
+    reach = None if isinstance(by, System) or by.organisation is None else by.organisation.place
+    outside = [p.name for p in area.named if reach is not None and not reach.contains(p)]
+    if outside:
+        raise Forbidden(_("Outside your jurisdiction: %(places)s") % {"places": ", ".join(outside)})
+    return area
+
+
+def settle(warning: Warning, where: Where, geometry: BaseGeometry | None, by: Actor) -> None:
+    """Set the area and who issues: the composer's organisation, else that of the highest place."""
+    warning.geometry = geometry
+    top = min(where.named, key=lambda place: place.path)
+    organisation = None if isinstance(by, System) else by.organisation
+    if organisation is not None and organisation.place is not None:
+        warning.owner, warning.place = organisation, organisation.place
+    elif warning.owner_id is None:
+        root = top.ancestors().first() or top
+        command = Organisation.objects.filter(place=root).order_by("path").first()
+        if command is None:
+            raise Refused(_("No organisation stands at %(place)s: load the pack's organisations") % {"place": root})
+        warning.owner, warning.place = command, root
+
+
+def set_texts(warning: Warning, filled: Texts | None, given: Texts | None) -> None:
+    """Set the texts given, and from the template those that are not."""
+    for field in fields(Texts):
+        text = getattr(given, field.name) if given else ""
+        if text or filled:
+            setattr(warning, field.name, text.strip() or getattr(filled, field.name, ""))
+
+
+def _as_update(filled: Texts, before: Warning, colour: Colour) -> Texts:
+    """The template's words, with a headline that says what became of the warning before."""
+    if colour is before.hue:
+        zh, en = "继续发布", "extends"
+        return replace(
+            filled,
+            headline_zh=filled.headline_zh.replace("发布", zh, 1),
+            headline_en=filled.headline_en.replace("issues", en, 1),
+        )
+    word_zh, word_en = ("升级", "raises") if colour.rank > before.hue.rank else ("降级", "lowers")
+    unit = composing.policy()
+    kind = before.kind
+    return replace(
+        filled,
+        headline_zh=f"{unit.sender_name_zh}将{kind.name_zh}{before.hue.zh}色预警{word_zh}为{colour.zh}色预警",
+        headline_en=(
+            f"{unit.sender_name_en or unit.sender_name_zh} {word_en} the {kind.name_en} warning "
+            f"from {before.colour} to {colour.value}"
+        ),
+    )
+
+
+def check_plain(warning: Warning, at: datetime) -> None:
+    """Refuse what no message may be: over before it begins, or an exercise that looks or goes like the real thing."""
+    if warning.expires <= at:
+        raise Refused(_("The warning would expire before it is issued: choose a later time"))
+    if warning.onset and warning.expires <= warning.onset:
+        raise Refused(_("The warning would expire before the event begins: choose a later time"))
+    if warning.space.is_exercise and warning.status == Status.ACTUAL:
+        raise Refused(_("In an exercise a warning has the status Exercise; leave the exercise to issue an actual one"))
+    if warning.status != Status.ACTUAL:
+        leaving = PUBLIC_AUDIENCES & set(warning.audiences)
+        if leaving or warning.cap_scope == CapScope.PUBLIC:
+            raise Refused(_("An exercise or test does not go to the public: choose responsible persons or departments"))
+
+
+def must_reach(warning: Warning, by: Actor) -> None:
+    """Reading a warning that names one's township does not make it one's own: it is handled where it is issued, or above."""
+    if isinstance(by, System):
+        return
+    place = by.organisation.place if by.organisation else None
+    if place is None or not place.contains(warning.place):
+        raise Forbidden(_("This warning is handled by %(owner)s") % {"owner": warning.owner})
+
+
+def _may_follow(warning: Warning, by: Actor) -> datetime:
+    """Refuse a follower of a warning that is not in force, or that has one already. The time in its space."""
+    must_reach(warning, by)
+    at = now(warning.space)
+    if warning.state != State.PUBLISHED or warning.msg_type == MsgType.CANCEL:
+        raise Refused(_("Only a warning in force can be updated or cancelled"))
+    if warning.expires <= at:
+        raise Refused(_("The warning has expired: issue a new one"))
+    other = warning.followers.exclude(state=State.DISCARDED).first()
+    if other is not None:
+        raise Refused(_("This warning already has a successor: %(other)s (%(state)s)") % {"other": other, "state": other.get_state_display()})  # fmt: skip
+    return at
+
+
+def _follower(warning: Warning, msg_type: str, colour: str, expires: datetime, at: datetime, by: Actor) -> Warning:
+    return Warning(
+        space=warning.space, msg_type=msg_type, status=warning.status, cap_scope=warning.cap_scope, note=warning.note,
+        kind=warning.kind, colour=colour, certainty=warning.certainty, urgency=URGENCY[Colour(colour)],
+        onset=None if warning.onset and warning.onset <= at else warning.onset, expires=expires,
+        audiences=warning.audiences, parent=warning, root=warning.root or warning, owner=warning.owner,
+        place=warning.place, composed_by=person(by), composed_at=at, cause=warning.cause, cause_zh=warning.cause_zh,
+        cause_en=warning.cause_en, cause_at=warning.cause_at,
+    )  # fmt: skip

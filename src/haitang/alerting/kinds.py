@@ -1,0 +1,40 @@
+"""What warnings oblige people to: a township answers, a commander approves."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from haitang.obligations.kinds import Kind, add_kind
+
+add_kind(
+    Kind(
+        id="alerting.answer",
+        label=_("Answer a warning"),
+        icon="bell-check",
+        one_press=True,
+        done_label=pgettext_lazy("obligation button", "Acknowledge"),
+        may_refuse=False,
+        warn_s=300,
+        # The district's own ladder stands in its warning policy; this one is climbed where a pack gives none.
+        ladder=(
+            {"after_s": 0, "to": "responsible", "channels": ["inapp", "sms"]},
+            {"after_s": 300, "to": "responsible", "channels": ["voice"]},
+            {"after_s": 600, "to": "deputy", "channels": ["inapp", "sms", "voice"]},
+            {"after_s": 0, "from": "due", "to": "superior", "channels": ["inapp", "sms"]},
+        ),
+    )
+)
+add_kind(
+    Kind(
+        id="alerting.approve",
+        label=_("Approve a warning"),
+        icon="stamp",
+        done_label=pgettext_lazy("obligation button", "Read and decide"),
+        may_refuse=False,
+        warn_s=300,
+        ladder=(
+            {"after_s": 0, "to": "responsible", "channels": ["inapp", "sms"]},
+            {"after_s": 180, "to": "responsible", "channels": ["voice"]},
+            {"after_s": 300, "to": "all", "channels": ["inapp", "sms"]},
+        ),
+    )
+)
