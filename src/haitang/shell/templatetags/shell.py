@@ -289,14 +289,16 @@ def _attributes(pairs: Mapping[str, Any]) -> SafeString:
 def map(layers: str = "", only: str | None = None, show: str | None = None, height: str = "", bounds: str | None = None,
         center: str | None = None, zoom: Any = None, panel: str | None = None, search: str | None = None,
         time: str | None = None, quiet: bool = False, draw: str | None = None, draw_target: str | None = None,
-        own: Mapping[str, Any] | None = None, cooperative: bool = False) -> SafeString:  # fmt: skip
+        own: Mapping[str, Any] | None = None, cooperative: bool = False, pick: str | None = None,
+        pick_layer: str | None = None) -> SafeString:  # fmt: skip
     """The map. Layers come from the catalogue (`only` limits, `show` switches on) and from `own`, the page's own
-    small catalogue; `height` is "", "tall" or "fill"; `quiet` takes no input (the wall)."""
+    small catalogue; `height` is "", "tall" or "fill"; `quiet` takes no input (the wall). A click on a place of
+    `pick_layer` ticks the checkbox of that code whose name is `pick`."""
     if isinstance(bounds, tuple | list):
         bounds = ",".join(f"{value:.6f}" for value in bounds)
     pairs = {"map": True, "layers": layers or address("onemap:layers"), "only": only, "show": show, "bounds": bounds,
              "center": center, "zoom": zoom, "panel": panel, "search": search, "time": time, "quiet": quiet,
-             "draw": draw, "draw_target": draw_target, "cooperative": cooperative}  # fmt: skip
+             "draw": draw, "draw_target": draw_target, "cooperative": cooperative, "pick": pick, "pick_layer": pick_layer}  # fmt: skip
     inner = json_script(own) if own else ""
     return format_html('<div class="map {}"{}>{}<div class="map-hint" data-map-hint hidden></div><div data-map-error hidden></div></div>',
                        height, _attributes(pairs), inner)  # fmt: skip
