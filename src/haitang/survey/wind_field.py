@@ -134,22 +134,24 @@ def holland_2010_exponent(
     max_wind_ms: ArrayLike,
     b_s: ArrayLike,
     *,
-    outer_radius_km: float = 300.0,
-    outer_wind_ms: float = 17.0,
+    outer_radius_km: ArrayLike = 300.0,
+    outer_wind_ms: ArrayLike = 17.0,
     limits: tuple[float, float] = (0.0, 0.9),
 ) -> Floats:
     """Exponent x of Holland et al. (2010, eq. 7-10): 0.5 inside Rmax, then linear in r so that v(outer radius) = outer wind.
 
+    Beyond the outer radius x stays as it is there: going on linearly, a weak storm's wind would rise again with distance.
     `limits` bound x_n where the outer wind is no weaker than the storm itself or the profile falls too fast to be fitted.
     """
-    distance = np.asarray(distance_km, dtype=np.float64)
+    outer = np.asarray(outer_radius_km, dtype=np.float64)
+    distance = np.minimum(np.asarray(distance_km, dtype=np.float64), outer)
     rmax = np.asarray(rmax_km, dtype=np.float64)
     wind = np.asarray(max_wind_ms, dtype=np.float64)
-    shape = _shape(outer_radius_km, rmax, b_s)
+    shape = _shape(outer, rmax, b_s)
     with np.errstate(divide="ignore", invalid="ignore"):
-        x_n = np.log(outer_wind_ms / wind) / np.log(shape)
+        x_n = np.log(np.asarray(outer_wind_ms, dtype=np.float64) / wind) / np.log(shape)
     x_n = np.clip(np.nan_to_num(x_n, nan=0.5, posinf=limits[1], neginf=limits[0]), *limits)
-    slope = (x_n - 0.5) / np.maximum(outer_radius_km - rmax, 1.0)
+    slope = (x_n - 0.5) / np.maximum(outer - rmax, 1.0)
     return np.clip(0.5 + np.maximum(distance - rmax, 0.0) * slope, *limits)
 
 
@@ -236,13 +238,14 @@ def surface_field(
     lon: ArrayLike,
     lat: ArrayLike,
     *,
-    outer_radius_km: float = 300.0,
-    outer_wind_ms: float = 17.0,
+    outer_radius_km: ArrayLike = 300.0,
+    outer_wind_ms: ArrayLike = 17.0,
 ) -> Field:
     """Wind and pressure of a northern-hemisphere storm at S stations for each of its T moments.
 
     Holland (2010) profile fitted to the storm's wind less its motion; the motion is added back as a vector that fades
-    with the profile, so the right-hand side is stronger; the wind turns inward by the inflow angle.
+    with the profile, so the right-hand side is stronger; the wind turns inward by the inflow angle. An outer radius and
+    wind of each moment are given as arrays of shape (T, 1).
     """
     centre = [np.asarray(part, dtype=np.float64)[:, None] for part in (storm.lon, storm.lat)]
     places = [np.asarray(part, dtype=np.float64)[None, :] for part in (lon, lat)]

@@ -165,3 +165,18 @@ def test_wind_never_grows_beyond_the_radius_of_maximum_wind(b: float, rmax: floa
     radii = np.linspace(rmax, 600, 50)
     wind = wf.holland_2010_wind(radii, rmax, 40.0, b)
     assert (np.diff(wind) <= 1e-9).all()
+
+
+def test_beyond_the_outer_radius_a_weak_storm_does_not_blow_harder() -> None:
+    """Linear on and on, the exponent reaches 0 and the profile its maximum again, hundreds of kilometres away."""
+    radii = np.linspace(60.0, 1500.0, 80)
+    x = wf.holland_2010_exponent(radii, 50.0, 18.0, 1.2, outer_radius_km=200.0, outer_wind_ms=15.4)
+    wind = wf.holland_2010_wind(radii, 50.0, 18.0, 1.2, x)
+    assert wind[-1] < 12.0
+    assert (np.diff(wind[radii > 200.0]) < 0).all()
+
+
+def test_each_moment_may_have_its_own_outer_radius() -> None:
+    both = wf.Storm(*(np.repeat(getattr(_storm(), name), 2) for name in wf.Storm.__dataclass_fields__))
+    field = wf.surface_field(both, [124.5], [30.0], outer_radius_km=np.array([[200.0], [300.0]]), outer_wind_ms=15.4)
+    assert field.speed_ms[0, 0] < field.speed_ms[1, 0]
