@@ -5,7 +5,7 @@
     rainstorm >= orange in 310151101
     typhoon >= yellow in 3 townships
 
-Nothing is evaluated as code: the text becomes a tree of `Test`, `And` and `Or`. Colours compare blue < yellow < orange < red.
+Nothing is evaluated as code: the text becomes a tree of `Comparison`, `And` and `Or`. Colours compare blue < yellow < orange < red.
 A test without a place looks at the gravest warning of the hazard that touches the plan's place; where none is in force no
 test holds, so a condition never holds in silence.
 """
@@ -49,7 +49,7 @@ def gettext_noop(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Comparison:
     """One comparison: hazard, operator, colour; at a place (its code) or in at least so many townships."""
 
     hazard: str
@@ -77,7 +77,7 @@ class Or:
     parts: tuple[Node, ...]
 
 
-Node = Test | And | Or
+Node = Comparison | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _one(reader: _Reader) -> Node:
     return _comparison(reader, word.lower())
 
 
-def _comparison(reader: _Reader, hazard: str) -> Test:
+def _comparison(reader: _Reader, hazard: str) -> Comparison:
     kind, operator, at = reader.take()
     if kind != "op":
         raise _unexpected(operator, at, gettext_noop("a comparison (= < <= > >=)"))
@@ -229,24 +229,24 @@ def _comparison(reader: _Reader, hazard: str) -> Test:
                     at, word=place, at=at + 1,
                 )  # fmt: skip
             place, townships = "", int(place)
-    return Test(hazard, operator, colour.lower(), place, townships)
+    return Comparison(hazard, operator, colour.lower(), place, townships)
 
 
 # -- weighing ---------------------------------------------------------------------------------------------------
 
 
-def tests_of(node: Node) -> Iterator[Test]:
+def comparisons(node: Node) -> Iterator[Comparison]:
     """The comparisons of a condition, in order."""
-    if isinstance(node, Test):
+    if isinstance(node, Comparison):
         yield node
     else:
         for part in node.parts:
-            yield from tests_of(part)
+            yield from comparisons(part)
 
 
 def speaks_of(node: Node, hazard: str) -> bool:
     """Whether a warning of this hazard can matter to the condition."""
-    return any(test.hazard in (hazard, ANY) for test in tests_of(node))
+    return any(test.hazard in (hazard, ANY) for test in comparisons(node))
 
 
 def holds(node: Node, signals: Sequence[Signal], ground: Ground) -> bool:
@@ -276,7 +276,7 @@ def can_hold(node: Node, *, townships: int | None = None) -> bool:
     return any(_agree(conjunct, townships) for conjunct in _alternatives(node))
 
 
-def _agree(tests: Sequence[Test], townships: int | None) -> bool:
+def _agree(tests: Sequence[Comparison], townships: int | None) -> bool:
     allowed: dict[tuple[str, str], set[int]] = {}
     for test in tests:
         ranks = {rank for rank in RANK.values() if test.meets(rank)}
@@ -291,8 +291,8 @@ def _agree(tests: Sequence[Test], townships: int | None) -> bool:
     return True
 
 
-def _alternatives(node: Node) -> Iterator[tuple[Test, ...]]:
-    if isinstance(node, Test):
+def _alternatives(node: Node) -> Iterator[tuple[Comparison, ...]]:
+    if isinstance(node, Comparison):
         yield (node,)
     elif isinstance(node, Or):
         for part in node.parts:
@@ -301,7 +301,7 @@ def _alternatives(node: Node) -> Iterator[tuple[Test, ...]]:
         yield from _joined(node.parts)
 
 
-def _joined(parts: Sequence[Node]) -> Iterator[tuple[Test, ...]]:
+def _joined(parts: Sequence[Node]) -> Iterator[tuple[Comparison, ...]]:
     if not parts:
         yield ()
         return
@@ -321,7 +321,7 @@ def describe(node: Node, language: str, *, hazards: Mapping[str, str] | None = N
              places: Mapping[str, str] | None = None) -> str:  # fmt: skip
     """The condition as a sentence; `hazards` and `places` give names for hazards and place codes."""
     chinese = language.startswith("zh")
-    if isinstance(node, Test):
+    if isinstance(node, Comparison):
         return _say(node, chinese, hazards or {}, places or {})
     joint = {(True, True): "，且", (True, False): "；或", (False, True): " and ", (False, False): " or "}
     parts = []
@@ -332,7 +332,7 @@ def describe(node: Node, language: str, *, hazards: Mapping[str, str] | None = N
     return joint[chinese, isinstance(node, And)].join(parts)
 
 
-def _say(test: Test, chinese: bool, hazards: Mapping[str, str], places: Mapping[str, str]) -> str:
+def _say(test: Comparison, chinese: bool, hazards: Mapping[str, str], places: Mapping[str, str]) -> str:
     name = hazards.get(test.hazard, test.hazard)
     if chinese:
         what = "任一预警" if test.hazard == ANY else f"{name}预警"

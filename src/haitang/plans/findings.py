@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from haitang.plans import conditions
+from haitang.plans.conditions import gettext_noop
 
 ERROR: Final = "error"
 REMARK: Final = "remark"
@@ -21,28 +22,28 @@ LEVELS: Final = (1, 2, 3, 4)
 FILING_DAYS: Final = 28
 
 # code: (severity, English template)
-_noop = conditions.gettext_noop
+
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
-    "level_missing": (ERROR, _noop("Level %(level)s is missing: add it to the plan, or the law's four levels are not covered.")),
-    "condition_unreadable": (ERROR, _noop("The condition cannot be read: %(why)s")),
-    "condition_never": (ERROR, _noop("The condition can never be true: %(text)s. Correct the colours or the number of townships.")),
-    "condition_same": (ERROR, _noop("The condition is the same as that of level %(other)s, which would always be proposed instead.")),
-    "condition_none": (REMARK, _noop("There is no condition: this level is started only by decision.")),
-    "place_unknown": (ERROR, _noop("The condition names the place %(code)s, which is not known: correct the code.")),
-    "place_outside": (ERROR, _noop("The condition names the place %(code)s, which lies outside the plan's place.")),
-    "hazard_unknown": (ERROR, _noop("No warning of the hazard “%(hazard)s” is ever issued: correct it, or add the kind of event.")),
-    "no_actions": (ERROR, _noop("The level has no actions: starting it would set nothing moving.")),
-    "nobody": (ERROR, _noop("Nobody is responsible for the action: name an organisation.")),
-    "organisation_unknown": (ERROR, _noop("The organisation %(code)s is not known: correct the code, or register it.")),
-    "organisation_empty": (ERROR, _noop("%(name)s has no person who could carry it out: register its responsible person.")),
-    "pattern_empty": (ERROR, _noop("“%(pattern)s” means no organisation at the plan's place.")),
-    "limit_zero": (ERROR, _noop("The limit is 0 minutes: nobody can keep it. Give the minutes the plan allows.")),
-    "limit_none": (REMARK, _noop("There is no time limit: it will never be overdue.")),
-    "clause_none": (REMARK, _noop("The clause of the plan is not given: the action cannot be traced to its text.")),
-    "term_none": (REMARK, _noop("The expected term is not given; starting a response must state it (art. 72).")),
-    "measures_none": (REMARK, _noop("The measures are not given; starting a response must state them (art. 72).")),
-    "not_filed": (REMARK, _noop("Approved on %(date)s and not filed: due within 20 working days.")),
-    "review_overdue": (REMARK, _noop("The review was due on %(date)s.")),
+    "level_missing": (ERROR, gettext_noop("Level %(level)s is missing: add it to the plan, or the law's four levels are not covered.")),
+    "condition_unreadable": (ERROR, gettext_noop("The condition cannot be read: %(why)s")),
+    "condition_never": (ERROR, gettext_noop("The condition can never be true: %(text)s. Correct the colours or the number of townships.")),
+    "condition_same": (ERROR, gettext_noop("The condition is the same as that of level %(other)s, which would always be proposed instead.")),
+    "condition_none": (REMARK, gettext_noop("There is no condition: this level is started only by decision.")),
+    "place_unknown": (ERROR, gettext_noop("The condition names the place %(code)s, which is not known: correct the code.")),
+    "place_outside": (ERROR, gettext_noop("The condition names the place %(code)s, which lies outside the plan's place.")),
+    "hazard_unknown": (ERROR, gettext_noop("No warning of the hazard “%(hazard)s” is ever issued: correct it, or add the kind of event.")),
+    "no_actions": (ERROR, gettext_noop("The level has no actions: starting it would set nothing moving.")),
+    "nobody": (ERROR, gettext_noop("Nobody is responsible for the action: name an organisation.")),
+    "organisation_unknown": (ERROR, gettext_noop("The organisation %(code)s is not known: correct the code, or register it.")),
+    "organisation_empty": (ERROR, gettext_noop("%(name)s has no person who could carry it out: register its responsible person.")),
+    "pattern_empty": (ERROR, gettext_noop("“%(pattern)s” means no organisation at the plan's place.")),
+    "limit_zero": (ERROR, gettext_noop("The limit is 0 minutes: nobody can keep it. Give the minutes the plan allows.")),
+    "limit_none": (REMARK, gettext_noop("There is no time limit: it will never be overdue.")),
+    "clause_none": (REMARK, gettext_noop("The clause of the plan is not given: the action cannot be traced to its text.")),
+    "term_none": (REMARK, gettext_noop("The expected term is not given; starting a response must state it (art. 72).")),
+    "measures_none": (REMARK, gettext_noop("The measures are not given; starting a response must state them (art. 72).")),
+    "not_filed": (REMARK, gettext_noop("Approved on %(date)s and not filed: due within 20 working days.")),
+    "review_overdue": (REMARK, gettext_noop("The review was due on %(date)s.")),
 }  # fmt: skip
 
 
@@ -162,7 +163,7 @@ def _conditions(levels: Sequence[LevelFacts], world: World) -> Iterator[Finding]
 
 
 def _names(node: conditions.Node, level: int, world: World) -> Iterator[Finding]:
-    tests = list(conditions.tests_of(node))
+    tests = list(conditions.comparisons(node))
     for hazard in dict.fromkeys(test.hazard for test in tests):
         if world.hazards and hazard != conditions.ANY and hazard not in world.hazards:
             yield Finding("hazard_unknown", level, params={"hazard": hazard})

@@ -146,7 +146,7 @@ class PlanLevel(models.Model):
     """One response level of a plan: when it is met, what it states, how it starts."""
 
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="levels")
-    level = models.PositiveSmallIntegerField(_("level"), choices=ResponseLevel)
+    level = models.PositiveSmallIntegerField(pgettext_lazy("response", "level"), choices=ResponseLevel)
     colour = models.CharField(_("colour"), max_length=8)
     condition = models.CharField(_("condition"), max_length=500, blank=True)
     start = models.CharField(_("when the condition is met"), max_length=8, choices=Start, default=Start.PROPOSE)
@@ -192,7 +192,7 @@ class PlanAction(models.Model):
     moves = models.CharField(_("sets moving"), max_length=12, choices=Moves, blank=True)
 
     class Meta:
-        verbose_name = _("action")
+        verbose_name = pgettext_lazy("plan", "action")
         verbose_name_plural = _("actions")
         ordering = ("level__level", "order", "pk")
         constraints = [models.UniqueConstraint(fields=["level", "code"], name="plans_action_once")]
