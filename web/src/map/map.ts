@@ -138,6 +138,8 @@ function controls(island: Island): void {
   const quiet = element.dataset.quiet !== undefined;
   const custom = catalogue.attribution ? { customAttribution: escape(catalogue.attribution) } : {};
   map.addControl(new AttributionControl({ compact: true, ...custom }), "bottom-right");
+  // Credits are long here; they open at a press and do not cover the map before.
+  element.querySelector(".maplibregl-ctrl-attrib")?.classList.remove("maplibregl-compact-show");
   map.addControl(new ScaleControl({}), "bottom-left");
   if (quiet) return;
   map.addControl(new NavigationControl({ showCompass: false }), "top-right");
@@ -202,10 +204,13 @@ export async function startMap(element: HTMLElement): Promise<void> {
   }
   const bounds = (element.dataset.bounds?.split(",").map(Number) ?? catalogue.bounds) as [number, number, number, number] | undefined;
   const centre = element.dataset.center?.split(",").map(Number) as [number, number] | undefined;
+  // An open list of layers covers the left edge: the district begins beside it where there is room.
+  const beside = element.dataset.panel === "open" && element.clientWidth > 900 ? 240 : 24;
+  const padding = { top: 24, right: 24, bottom: 24, left: beside };
   const map = new MapLibre({
     container: canvas, style: emptyStyle(isDark()), attributionControl: false, dragRotate: false, pitchWithRotate: false,
     interactive: element.dataset.quiet === undefined, cooperativeGestures: element.dataset.cooperative !== undefined,
-    ...(centre ? { center: centre, zoom: Number(element.dataset.zoom ?? 11) } : bounds ? { bounds, fitBoundsOptions: { padding: 24 } } : { center: [121.5, 31.6] as [number, number], zoom: 8 }),
+    ...(centre ? { center: centre, zoom: Number(element.dataset.zoom ?? 11) } : bounds ? { bounds, fitBoundsOptions: { padding } } : { center: [121.5, 31.6] as [number, number], zoom: 8 }),
     locale: { "NavigationControl.ZoomIn": t("map.zoom_in"), "NavigationControl.ZoomOut": t("map.zoom_out") },
   });
   map.touchZoomRotate.disableRotation();

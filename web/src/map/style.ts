@@ -80,7 +80,8 @@ export function drawn(info: LayerInfo, dark: boolean): LayerSpecification[] {
     });
   } else {
     const radius = style.radius ?? 6;
-    const size = ["*", ["coalesce", ["to-number", ["get", "size"], 1], 1], radius];
+    // to-number makes 0 of a property that is not there.
+    const size = ["*", ["case", ["has", "size"], ["to-number", ["get", "size"], 1], 1], radius];
     layers.push({
       ...base, id: `${info.id}:circle`, type: "circle",
       paint: {
