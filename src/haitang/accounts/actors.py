@@ -19,4 +19,6 @@ class System:
 
 
 SYSTEM = System()
+# Who takes in data packs.
+LOADER = System("haitang load-pack")
 Actor = Union["User", System]

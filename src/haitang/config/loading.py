@@ -10,14 +10,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from haitang.accounts.actors import System
+from haitang.accounts.actors import LOADER
 from haitang.journal.models import Entry
 from haitang.journal.services import record
 from haitang.packs import Pack, PackError, in_order
 from haitang.spaces.models import Space
 
 VERB = "config.load_pack"
-LOADER = System("haitang load-pack")
 
 
 @dataclass(frozen=True)

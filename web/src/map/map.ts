@@ -206,7 +206,7 @@ export async function startMap(element: HTMLElement): Promise<void> {
   const centre = element.dataset.center?.split(",").map(Number) as [number, number] | undefined;
   // An open list of layers covers the left edge: the district begins beside it where there is room.
   const beside = element.dataset.panel === "open" && element.clientWidth > 900 ? 240 : 24;
-  const padding = { top: 24, right: 24, bottom: 24, left: beside };
+  const padding = { top: 24, right: 24, bottom: catalogue.time && element.dataset.time !== "off" ? 56 : 24, left: beside };
   const map = new MapLibre({
     container: canvas, style: emptyStyle(isDark()), attributionControl: false, dragRotate: false, pitchWithRotate: false,
     interactive: element.dataset.quiet === undefined, cooperativeGestures: element.dataset.cooperative !== undefined,
