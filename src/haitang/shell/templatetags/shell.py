@@ -158,8 +158,11 @@ def card(content: str, title: Any = "", icon: str = "", url: str = "", url_label
 
 @register.simple_block_tag(end_name="endtable")
 def table(content: str, cards: bool = True, id: str = "", small: bool = False) -> SafeString:
-    """The frame of a table whose <thead> and <tbody> stand inside. On a phone each row is a small card, if `cards`:
-    give every <td> a data-label. A row with data-href is a link and can be walked to with j, k and Enter."""
+    """The frame of a table whose <thead> and <tbody> stand inside.
+
+    On a phone each row is a small card, if `cards`: give every <td> a data-label. A row with data-href is a link and can
+    be walked to with j, k and Enter.
+    """
     kinds = "table table-hover table-vcenter" + (" table-cards" if cards else "") + (" table-sm" if small else "")
     anchor = format_html(' id="{}"', id) if id else ""
     return format_html(
@@ -291,9 +294,12 @@ def map(layers: str = "", only: str | None = None, show: str | None = None, heig
         time: str | None = None, quiet: bool = False, draw: str | None = None, draw_target: str | None = None,
         own: Mapping[str, Any] | None = None, cooperative: bool = False, pick: str | None = None,
         pick_layer: str | None = None) -> SafeString:  # fmt: skip
-    """The map. Layers come from the catalogue (`only` limits, `show` switches on) and from `own`, the page's own
-    small catalogue; `height` is "", "tall" or "fill"; `quiet` takes no input (the wall). A click on a place of
-    `pick_layer` ticks the checkbox of that code whose name is `pick`."""
+    """The map.
+
+    Layers come from the catalogue (`only` limits, `show` switches on) and from `own`, the page's own small catalogue;
+    `height` is "", "tall" or "fill"; `quiet` takes no input (the wall). A click on a place of `pick_layer` ticks the
+    checkbox of that code whose name is `pick`.
+    """
     if isinstance(bounds, tuple | list):
         bounds = ",".join(f"{value:.6f}" for value in bounds)
     pairs = {"map": True, "layers": layers or address("onemap:layers"), "only": only, "show": show, "bounds": bounds,
