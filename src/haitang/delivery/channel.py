@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from haitang.accounts.models import Organisation
+    from haitang.delivery.gateways import Gateway
     from haitang.delivery.models import Delivery
-    from haitang.delivery.outlet import Permit
+    from haitang.delivery.permit import Permit
     from haitang.delivery.recipients import Recipient
 
 Text = str | Promise
@@ -34,6 +35,7 @@ class Letter:
     url: str = ""
     language: str = "zh-hans"
     colour: str = ""
+    about: str = ""
     # What the channel looked up for this delivery: a hook's address and secret, a person's browsers.
     extra: Any = None
     # Group channels: accounts and telephone numbers to be mentioned.
@@ -79,7 +81,10 @@ class Channel:
     burst: ClassVar[int] = 100
     concurrency: ClassVar[int] = 4
     attempts: ClassVar[int] = 8
-    missing: ClassVar[Text] = _("no address for this channel")
+    # What it means to have no address on this channel: a code of reasons.py.
+    missing: ClassVar[str] = "no_account"
+    # Seconds within which a receipt tells what became of a letter; 0 where the channel has no receipts.
+    receipt_within_s: ClassVar[float] = 0.0
 
     def address(self, recipient: Recipient) -> str:
         """Where this recipient is reached on this channel; empty if nowhere."""
@@ -89,9 +94,13 @@ class Channel:
         """What `send` needs from the database, for many deliveries at once: `Letter.extra` by delivery."""
         return {}
 
-    def is_simulated(self, extra: Any) -> bool:
-        """Whether what will answer is the local simulator and no real gateway."""
-        return False
+    def owners(self, organisations: Sequence[Organisation]) -> Mapping[int, Organisation]:
+        """Group channels: whose group an organisation listens to, where that is not its own."""
+        return {}
+
+    def gateway(self, letter: Letter) -> Gateway | None:
+        """The gateway that this letter goes to; letters to one address share a bucket."""
+        return None
 
     def send(self, letter: Letter, permit: Permit) -> Accepted:
         """Hand one letter to the gateway."""

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from haitang.accounts.models import Organisation
 from haitang.accounts.roles import OFFICIALS, OPERATIONS, Role
 from haitang.accounts.scope import Scope, ScopedManager
+from haitang.delivery.channel import CHANNELS, Channel
+from haitang.delivery.reasons import shown
 from haitang.delivery.states import State
 from haitang.geo.models import Place
 from haitang.geo.names import localised
@@ -127,7 +129,10 @@ class Delivery(models.Model):
     language = models.CharField(max_length=10, default="zh-hans")
     # The recipient's own link; it may sign for him and is never shown to others.
     url = models.CharField(max_length=500, blank=True)
+    # Red goes before orange, orange before everything else, when a gateway cannot take all at once.
+    priority = models.PositiveSmallIntegerField(default=9)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
+    # A code of reasons.py, a gateway's own words after a colon.
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     # Answered by a simulator, not by a real gateway.
     is_simulated = models.BooleanField(_("simulated"), default=False)
@@ -170,6 +175,16 @@ class Delivery(models.Model):
     def status(self) -> State:
         """The state, with its label and colour."""
         return State(self.state)
+
+    @property
+    def why(self) -> str:
+        """Why it failed or waits, in the reader's language."""
+        return shown(self.reason)
+
+    @property
+    def way(self) -> Channel | None:
+        """The channel, with its label and icon; None when it was taken out of the platform."""
+        return CHANNELS.get(self.channel)
 
 
 class Subscription(models.Model):

@@ -1,20 +1,29 @@
-"""The outbox's rows: queued, moved from state to state, handed on to the next channel."""
+"""The outbox's rows: queued, moved from state to state, failed and handed on to the next channel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.utils import translation
-
-from haitang.accounts.roles import Role
+from haitang.accounts.actors import SYSTEM
+from haitang.accounts.models import Organisation
 from haitang.delivery.channel import CHANNELS, Channel, channel_of
 from haitang.delivery.models import Delivery, Message
 from haitang.delivery.recipients import Recipient
 from haitang.delivery.states import State, may_follow
+from haitang.journal.services import record
 
 BATCH = 500
+PRIORITY = {"red": 0, "orange": 1, "yellow": 2, "blue": 3}
+_STAMPS = {
+    State.SENT: ("sent_at",),
+    State.DELIVERED: ("sent_at", "delivered_at"),
+    State.READ: ("sent_at", "delivered_at", "read_at"),
+    # A call that was answered was heard, not read.
+    State.ANSWERED: ("sent_at", "delivered_at", "answered_at"),
+}
+_MOVED = ("state", "reason", "sent_at", "delivered_at", "read_at", "answered_at", "failed_at", "next_at", "claim")
 
 
 def queue(message: Message, people: Sequence[Recipient], channels: Sequence[Channel]) -> None:
@@ -22,66 +31,73 @@ def queue(message: Message, people: Sequence[Recipient], channels: Sequence[Chan
     rows: list[Delivery] = []
     for number, recipient in enumerate(people):
         if message.in_order:
-            rows += _first_that_can(message, number, recipient, channels, 0)
-            continue
-        rows += [
-            _row(message, number, place, recipient, channel)
-            for place, channel in enumerate(channels)
-            if not channel.group
-        ]
+            rows += _first_that_can(message, number, recipient, channels, 0, message.created_at)
+        else:
+            rows += [
+                _row(message, number, position, recipient, channel, message.created_at)
+                for position, channel in enumerate(channels)
+                if not channel.group
+            ]
     if not message.in_order:
-        rows += _group_rows(message, people, channels)
+        for position, channel in enumerate(channels):
+            if channel.group:
+                rows += _group_rows(message, people, position, channel)
     Delivery.objects.bulk_create(rows, batch_size=BATCH)
 
 
-def _group_rows(message: Message, people: Sequence[Recipient], channels: Sequence[Channel]) -> Iterable[Delivery]:
-    """One row for each organisation on the channels that speak to groups; its people are mentioned."""
-    for place, channel in enumerate(channels):
-        if not channel.group:
-            continue
-        groups: dict[object, list[tuple[int, Recipient]]] = {}
-        for number, recipient in enumerate(people):
-            groups.setdefault(recipient.organisation and recipient.organisation.pk, []).append((number, recipient))
-        for members in groups.values():
-            number, first = members[0]
-            organisation = first.organisation
-            whole = replace(first, user=None, url="", name=organisation.name_zh if organisation else first.name)
-            row = _row(message, number, place, whole, channel)
-            row.contact = {
-                "wecom": [r.wecom for _n, r in members if r.wecom and r.user],
-                "phone": [r.phone for _n, r in members if r.phone and r.user],
-            }
-            yield row
+def _group_rows(message: Message, people: Sequence[Recipient], position: int, channel: Channel) -> Iterable[Delivery]:
+    """One row for each group that the recipients' organisations listen to; the recipients are mentioned in it."""
+    bodies = {r.organisation.pk: r.organisation for r in people if r.organisation}
+    owners = channel.owners(list(bodies.values()))
+    groups: dict[object, tuple[int, Organisation | None, list[Recipient]]] = {}
+    for number, recipient in enumerate(people):
+        body = recipient.organisation
+        owner = owners.get(body.pk, body) if body else None
+        groups.setdefault(owner and owner.pk, (number, owner, []))[2].append(recipient)
+    for number, owner, members in groups.values():
+        whole = replace(
+            members[0], user=None, organisation=owner, url="", name=owner.name_zh if owner else members[0].name
+        )
+        row = _row(message, number, position, whole, channel, message.created_at)
+        row.contact = _mentions(members)
+        yield row
+
+
+def _mentions(people: Sequence[Recipient]) -> dict[str, list[str]]:
+    persons = [r for r in people if r.user]
+    return {"wecom": [r.wecom for r in persons if r.wecom], "phone": [r.phone for r in persons if r.phone]}
 
 
 def _first_that_can(
-    message: Message, number: int, recipient: Recipient, channels: Sequence[Channel], start: int
+    message: Message, number: int, recipient: Recipient, channels: Sequence[Channel], start: int, at: datetime
 ) -> list[Delivery]:
     """The row on the first channel from `start` that can reach the recipient, after rows that say why others cannot."""
     rows: list[Delivery] = []
-    for place in range(start, len(channels)):
-        row = _row(message, number, place, recipient, channels[place])
+    for position in range(start, len(channels)):
+        row = _row(message, number, position, recipient, channels[position], at)
+        if channels[position].group:
+            row.contact = _mentions([recipient])
         rows.append(row)
         if row.state not in {State.FAILED, State.BLOCKED}:
-            if place + 1 < len(channels):
-                row.contact = {"phone": recipient.phone, "email": recipient.email, "wecom": recipient.wecom}
+            if position + 1 < len(channels):
+                row.contact = {**row.contact, "next": [recipient.phone, recipient.email, recipient.wecom]}
             break
     return rows
 
 
-def _row(message: Message, number: int, place: int, recipient: Recipient, channel: Channel) -> Delivery:
-    at = message.created_at
+def _row(
+    message: Message, number: int, position: int, recipient: Recipient, channel: Channel, at: datetime
+) -> Delivery:
     row = Delivery(
-        message=message, space_id=message.space_id, number=number, position=place, channel=channel.name,
+        message=message, space_id=message.space_id, number=number, position=position, channel=channel.name,
         user=recipient.user, organisation=recipient.organisation, name=recipient.name[:120],
-        address=channel.address(recipient)[:500], language=recipient.language, url="" if channel.group else recipient.url,
-        is_simulated=message.is_drill and not channel.here, created_at=at,
+        address=channel.address(recipient)[:500], language=recipient.language, url=recipient.url,
+        priority=PRIORITY.get(message.colour, 9), is_simulated=message.is_drill and not channel.here, created_at=at,
     )  # fmt: skip
     if message.is_drill and (channel.public or recipient.is_public):
-        row.state, row.reason = State.BLOCKED, blocked_reason(recipient.language)
+        row.state, row.reason = State.BLOCKED, "drill_public"
     elif not row.address:
-        with translation.override(recipient.language):
-            row.state, row.reason, row.failed_at = State.FAILED, str(channel.missing), at
+        row.state, row.reason, row.failed_at = State.FAILED, channel.missing, at
     elif channel.here:
         row.state, row.sent_at, row.delivered_at = State.DELIVERED, at, at
     else:
@@ -89,71 +105,75 @@ def _row(message: Message, number: int, place: int, recipient: Recipient, channe
     return row
 
 
-def blocked_reason(language: str) -> str:
-    """Why an exercise's message to the public is not even simulated."""
-    return "演练消息不得向公众发布" if language.startswith("zh") else "an exercise never speaks to the public"
-
-
-def advance(delivery: Delivery, state: State, at: datetime, reason: str = "", *, keep_next: bool = False) -> bool:
+def advance(delivery: Delivery, state: State, at: datetime, reason: str = "") -> bool:
     """Move a delivery on and save it; False where it was already there or further (a receipt twice, late, or early).
 
-    What a later state implies is filled in: what was read has been delivered, what was delivered has been sent.
+    What a later state implies is filled in: what was delivered has been sent.
     """
     if not may_follow(delivery.state, state):
         return False
-    delivery.state, delivery.reason = state, reason[:300]
-    if state == State.FAILED:
-        delivery.failed_at = at
-    else:
-        delivery.failed_at = None
-        for step, field in _STAMPS[: _RANK[state] + 1]:
-            implied = step == state or state != State.ANSWERED or step != State.READ
-            if implied and getattr(delivery, field) is None:
-                setattr(delivery, field, at)
-    if not keep_next:
-        delivery.next_at, delivery.claim = None, ""
-    delivery.save(update_fields=[
-        "state", "reason", "sent_at", "delivered_at", "read_at", "answered_at", "failed_at", "next_at", "claim",
-    ])  # fmt: skip
+    delivery.state, delivery.reason, delivery.next_at, delivery.claim = state, reason[:300], None, ""
+    delivery.failed_at = at if state == State.FAILED else None
+    for field in _STAMPS.get(state, ()):
+        if getattr(delivery, field) is None:
+            setattr(delivery, field, at)
+    if state == State.SENT:
+        delivery.next_at = _receipt_due(delivery, at)
+    delivery.save(update_fields=_MOVED)
     return True
 
 
-_STAMPS = (
-    (State.SENT, "sent_at"),
-    (State.DELIVERED, "delivered_at"),
-    (State.READ, "read_at"),
-    (State.ANSWERED, "answered_at"),
-)
-_RANK = {state: rank for rank, (state, _field) in enumerate(_STAMPS)}
+def _receipt_due(delivery: Delivery, at: datetime) -> datetime | None:
+    """Until when a receipt must have come, where another channel waits behind this one."""
+    way = CHANNELS.get(delivery.channel)
+    if not delivery.message.in_order or way is None or not way.receipt_within_s:
+        return None
+    return at + timedelta(seconds=way.receipt_within_s)
+
+
+def fail(deliveries: Iterable[tuple[Delivery, str, datetime]]) -> int:
+    """Give up deliveries, each with its reason and time; hand them on to the next channel; one entry for a message and channel."""
+    told: dict[tuple[int, str], list[Delivery]] = {}
+    for delivery, reason, at in deliveries:
+        if advance(delivery, State.FAILED, at, reason):
+            hand_on(delivery, at)
+            told.setdefault((delivery.message_id, delivery.channel), []).append(delivery)
+    for rows in told.values():
+        _tell(rows)
+    return sum(len(rows) for rows in told.values())
+
+
+def _tell(rows: Sequence[Delivery]) -> None:
+    message, name = rows[0].message, rows[0].channel
+    record(
+        space=message.space, verb="delivery.failed", by=SYSTEM, subject=message, place=message.place,
+        organisation=message.organisation, thread=message.thread,
+        after={"channel": name, "deliveries": [row.pk for row in rows], "reasons": sorted({row.reason for row in rows})},
+        text_zh=f"{len(rows)} 条消息未送达（{_label(name, 'zh-hans')}）：{message.title_zh or message.title_en}",
+        text_en=f"{len(rows)} not delivered ({_label(name, 'en')}): {message.title_en or message.title_zh}",
+    )  # fmt: skip
+
+
+def _label(name: str, language: str) -> str:
+    from django.utils import translation
+
+    with translation.override(language):
+        return str(CHANNELS[name].label) if name in CHANNELS else name
 
 
 def hand_on(delivery: Delivery, at: datetime) -> None:
     """Queue the next channel for the recipient of a failed delivery, where the message's channels follow each other."""
     message = delivery.message
-    if not message.in_order or Delivery.objects.filter(
-        message=message, number=delivery.number, position__gt=delivery.position
-    ).exists():  # fmt: skip
+    if not message.in_order:
         return
-    names = [name for name in message.channels if name in CHANNELS]
-    contact = delivery.contact
+    later = Delivery.objects.filter(message=message, number=delivery.number, position__gt=delivery.position)
+    if later.exists():
+        return
+    phone, email, wecom = delivery.contact.get("next", ["", "", ""])
     recipient = Recipient(
         user=delivery.user, organisation=delivery.organisation, name=delivery.name, language=delivery.language,
-        url=delivery.url, phone=contact.get("phone", ""), email=contact.get("email", ""), wecom=contact.get("wecom", ""),
+        url=delivery.url, phone=phone, email=email, wecom=wecom,
     )  # fmt: skip
-    rows = _first_that_can(
-        message, delivery.number, recipient, [channel_of(name) for name in names], delivery.position + 1
-    )
-    for row in rows:
-        row.created_at = at
-        row.next_at = row.next_at and at
-        row.delivered_at = row.delivered_at and at
-        row.sent_at = row.sent_at and at
-        row.failed_at = row.failed_at and at
-    Delivery.objects.bulk_create(rows)
-
-
-def is_to_the_public(delivery: Delivery) -> bool:
-    """Whether a stored delivery speaks to the public; the outlet asks once more before anything is simulated."""
-    if channel_of(delivery.channel).public:
-        return True
-    return delivery.user.role == Role.RESIDENT if delivery.user else delivery.organisation_id is None
+    channels = [channel_of(name) for name in message.channels if name in CHANNELS]
+    rows = _first_that_can(message, delivery.number, recipient, channels, delivery.position + 1, at)
+    Delivery.objects.bulk_create(rows, ignore_conflicts=True)

@@ -1,4 +1,4 @@
-"""How an exercise's messages fare: latency, loss, reading and answering, all drawn from a seed. Pure; opens nothing.
+"""How an exercise's messages fare: latency, loss and answering, all drawn from a seed. Pure; opens nothing.
 
 A delivery's whole course is drawn at once from its seed, so that it is the same however often and whenever it is
 asked for: `course(seed, channel)` gives what happens how many seconds after the message was queued. The figures are
@@ -24,25 +24,24 @@ class Manner:
     failed: float = 0.0
     lost: float = 0.0
     failed_reason: str = "failed"
-    # Share of delivered letters that are read or answered, and how long that takes.
-    read: float = 0.0
-    read_s: float = 120.0
+    # Whether the channel tells that a letter arrived; without, "sent" is the last that is heard.
+    receipts: bool = True
+    # Calls: share that is answered, and how long it rings; what an unanswered call means.
     answered: float = 0.0
     answered_s: float = 20.0
-    # What an unanswered call means.
     unanswered_reason: str = ""
 
 
 MANNERS: Mapping[str, Manner] = {
-    "sms": Manner(send_s=0.8, deliver_s=4.0, sigma=0.8, failed=0.02, lost=0.02, failed_reason="absent subscriber"),
-    "voice": Manner(send_s=2.0, deliver_s=8.0, sigma=0.4, failed=0.03, failed_reason="not reachable", answered=0.8,
-                    answered_s=12.0, unanswered_reason="no answer"),
-    "email": Manner(send_s=1.5, deliver_s=20.0, sigma=1.0, failed=0.01, lost=0.02, failed_reason="mailbox unknown"),
-    "wecom": Manner(send_s=0.5, deliver_s=0.6, sigma=0.4, lost=0.005),
-    "dingtalk": Manner(send_s=0.5, deliver_s=0.6, sigma=0.4, lost=0.005),
-    "feishu": Manner(send_s=0.5, deliver_s=0.6, sigma=0.4, lost=0.005),
-    "webhook": Manner(send_s=0.3, deliver_s=0.3, sigma=0.5, failed=0.01, failed_reason="no answer from the system"),
-    "webpush": Manner(send_s=0.4, deliver_s=1.5, sigma=0.8, failed=0.02, lost=0.05, failed_reason="browser gone"),
+    "sms": Manner(send_s=0.8, deliver_s=4.0, sigma=0.8, failed=0.02, lost=0.02, failed_reason="absent"),
+    "voice": Manner(send_s=2.0, deliver_s=8.0, sigma=0.4, failed=0.03, failed_reason="absent", answered=0.8,
+                    answered_s=12.0, unanswered_reason="no_answer"),
+    "email": Manner(send_s=1.5, deliver_s=20.0, sigma=1.0, failed=0.01, failed_reason="mailbox_unknown", receipts=False),
+    "wecom": Manner(send_s=0.5, deliver_s=0.1, sigma=0.4, failed=0.002),
+    "dingtalk": Manner(send_s=0.5, deliver_s=0.1, sigma=0.4, failed=0.002),
+    "feishu": Manner(send_s=0.5, deliver_s=0.1, sigma=0.4, failed=0.002),
+    "webhook": Manner(send_s=0.3, deliver_s=0.1, sigma=0.5, failed=0.01, failed_reason="connection"),
+    "webpush": Manner(send_s=0.4, deliver_s=1.5, sigma=0.8, failed=0.02, failed_reason="browser_gone", receipts=False),
 }  # fmt: skip
 DEFAULT = Manner(failed=0.01, lost=0.01)
 
@@ -60,24 +59,20 @@ def course(seed: str, channel: str, manners: Mapping[str, Manner] = MANNERS) -> 
     """All that happens to one letter, in order of time; never empty, the first is that it was sent."""
     manner = manners.get(channel, DEFAULT)
     draw = random.Random(f"{seed}|{channel}")
-    fate, reads, answers = draw.random(), draw.random(), draw.random()
+    fate, answers = draw.random(), draw.random()
     sent = _log_normal(draw, manner.send_s, manner.sigma)
     arrived = sent + _log_normal(draw, manner.deliver_s, manner.sigma)
-    read = arrived + _log_normal(draw, manner.read_s, manner.sigma)
-    answered = arrived + _log_normal(draw, manner.answered_s, manner.sigma)
-    events = [Event(sent, "sent")]
+    rung = arrived + _log_normal(draw, manner.answered_s, manner.sigma)
+    event = Event(sent, "sent")
     if fate < manner.failed:
-        return (*events, Event(arrived, "failed", manner.failed_reason))
-    if fate < manner.failed + manner.lost:
-        return tuple(events)
+        return (event, Event(arrived, "failed", manner.failed_reason))
+    if not manner.receipts or fate < manner.failed + manner.lost:
+        return (event,)
     if manner.answered:
-        # A call is delivered only by being answered.
-        return (*events, Event(answered, "answered") if answers < manner.answered
-                else Event(answered, "failed", manner.unanswered_reason))  # fmt: skip
-    events.append(Event(arrived, "delivered"))
-    if reads < manner.read:
-        events.append(Event(read, "read"))
-    return tuple(events)
+        # A call has arrived only when it is answered.
+        last = Event(rung, "answered") if answers < manner.answered else Event(rung, "failed", manner.unanswered_reason)
+        return (event, last)
+    return (event, Event(arrived, "delivered"))
 
 
 def _log_normal(draw: random.Random, median_s: float, sigma: float) -> float:

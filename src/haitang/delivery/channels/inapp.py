@@ -1,6 +1,8 @@
-"""In the app."""
+"""In the app: the row in the outbox is the message; the person finds it under the bell."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
@@ -10,14 +12,13 @@ from haitang.delivery.recipients import Recipient
 
 @add_channel
 class InApp(Channel):
-    """In the app."""
+    """Messages in the app."""
 
-    name = "inapp"
-    label = _("In the app")
-    icon = "bell"
-    here = True
-    missing = _("no account")
+    name: ClassVar = "inapp"
+    label: ClassVar = _("In the app")
+    icon: ClassVar = "bell"
+    here: ClassVar = True
 
     def address(self, recipient: Recipient) -> str:
-        """Where the recipient is reached."""
+        """The account."""
         return recipient.user.username if recipient.user else ""

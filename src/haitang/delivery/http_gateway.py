@@ -1,0 +1,43 @@
+"""The platform's own small protocol for gateways that take one letter over HTTP: text messages, calls, loudspeakers.
+
+    POST {gateway}            Authorization: Bearer {HAITANG_GATEWAY_TOKEN}, Idempotency-Key: {key}
+    {"key", "to", "title", "text", "url", "language", "colour", "receipts": "https://.../delivery/receipts/sms/"}
+
+The gateway answers 2xx with {"id": "..."} and sends a letter once for a key, however often it is asked. It reports by
+posting {"key", "status": delivered | read | answered | no_answer | busy | failed, "reason"} to `receipts` with the
+same token. An adapter to a provider's own protocol is a few lines in front of that provider.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from haitang.delivery import transport
+from haitang.delivery.channel import Accepted, Channel, Letter
+from haitang.delivery.gateways import Gateway, absolute, http, receipts_url
+from haitang.delivery.permit import Permit
+
+
+class HttpGateway(Channel):
+    """A channel whose gateway speaks this protocol; `setting` names its address."""
+
+    setting: ClassVar[str]
+    concurrency: ClassVar = 16
+
+    def gateway(self, letter: Letter) -> Gateway:
+        """What the operator set, else the simulator."""
+        return http(self.name, self.setting)
+
+    def words(self, letter: Letter) -> str:
+        """What is written or spoken."""
+        return letter.text or letter.title
+
+    def send(self, letter: Letter, permit: Permit) -> Accepted:
+        """Hand it to the gateway."""
+        gateway = self.gateway(letter)
+        body = {
+            "key": letter.key, "to": letter.to, "title": letter.title, "text": self.words(letter), "url": absolute(letter.url),
+            "language": letter.language, "colour": letter.colour, "receipts": receipts_url(self.name),
+        }  # fmt: skip
+        headers = {"Authorization": f"Bearer {gateway.secret}", "Idempotency-Key": letter.key}
+        return Accepted(ref=str(transport.post(permit, gateway.url, body, headers).get("id", ""))[:200])

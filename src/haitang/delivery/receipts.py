@@ -1,0 +1,108 @@
+"""What gateways report: posted to the receipts' door, taken once, whatever is posted twice, late, early or forged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from haitang.delivery import outbox, tallies
+from haitang.delivery.models import Delivery
+from haitang.delivery.states import State
+from haitang.spaces.clock import now
+
+MOST = 1000
+# What a gateway may say: the state it means, and our reason for it.
+STATUSES: Mapping[str, tuple[State, str]] = {
+    "delivered": (State.DELIVERED, ""),
+    "read": (State.READ, ""),
+    "answered": (State.ANSWERED, ""),
+    "no_answer": (State.FAILED, "no_answer"),
+    "busy": (State.FAILED, "busy"),
+    "absent": (State.FAILED, "absent"),
+    "unknown_number": (State.FAILED, "unknown_number"),
+    "expired": (State.FAILED, "expired"),
+    "rejected": (State.FAILED, "rejected"),
+    "failed": (State.FAILED, "failed"),
+}
+
+
+class Malformed(ValueError):
+    """The body is no receipts: the text says what is wrong and what is wanted."""
+
+
+@dataclass
+class Taken:
+    """What became of posted receipts; `invalid` names position, field, value and rule."""
+
+    taken: int = 0
+    repeated: int = 0
+    unknown: int = 0
+    invalid: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read(body: object) -> list[Any]:
+    """The receipts of a posted body: one object, a list of them, or {"receipts": [...]}."""
+    rows = body.get("receipts", [body]) if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        raise Malformed("Send one receipt as a JSON object, or several as a list")
+    if len(rows) > MOST:
+        raise Malformed(f"{len(rows)} receipts at once; send at most {MOST}")
+    return rows
+
+
+def take(channel: str, rows: Sequence[Any]) -> Taken:
+    """Take receipts of a channel's live deliveries. Each is a JSON object with `key`, `status` and perhaps `reason`."""
+    answer = Taken()
+    valid = [row for number, row in enumerate(rows) if _is_valid(row, number, answer)]
+    if valid:
+        with transaction.atomic():
+            _apply(channel, valid, answer)
+    tallies.count(channel, {"taken": answer.taken, "repeated": answer.repeated, "unknown": answer.unknown,
+                            "invalid": len(answer.invalid)})  # fmt: skip
+    return answer
+
+
+def _is_valid(row: Any, number: int, answer: Taken) -> bool:
+    def bad(name: str, value: object, rule: str) -> bool:
+        answer.invalid.append({"receipt": number, "field": name, "value": str(value)[:80], "rule": rule})
+        return False
+
+    if not isinstance(row, dict):
+        return bad("", row, "a receipt is a JSON object with key and status")
+    key = row.get("key")
+    if not isinstance(key, str) or not 0 < len(key) <= 64 or "\0" in key:
+        return bad("key", key, "the idempotency key that the letter came with")
+    if not isinstance(row.get("status"), str) or row["status"] not in STATUSES:
+        return bad("status", row.get("status"), f"one of {', '.join(STATUSES)}")
+    if not isinstance(row.get("reason", ""), str):
+        return bad("reason", row["reason"], "a text")
+    return True
+
+
+def _apply(channel: str, rows: Sequence[Mapping[str, Any]], answer: Taken) -> None:
+    keys = {row["key"] for row in rows}
+    # A drill's letters have no gateway: a receipt for one is unknown, whoever sends it.
+    known = Delivery.objects.select_for_update(of=("self",)).filter(
+        channel=channel, key__in=keys, message__is_drill=False
+    )
+    known = known.select_related(
+        "message__space", "message__place", "message__organisation", "space", "user", "organisation"
+    )
+    deliveries = {delivery.key: delivery for delivery in known.order_by("pk")}
+    for row in rows:
+        delivery = deliveries.get(row["key"])
+        if delivery is None:
+            answer.unknown += 1
+            continue
+        state, reason = STATUSES[row["status"]]
+        moment = now(delivery.space)
+        said = " ".join(row.get("reason", "").split())[:150].replace("\0", "")
+        if state == State.FAILED:
+            moved = outbox.fail([(delivery, f"{reason}: {said}" if said else reason, moment)]) > 0
+        else:
+            moved = outbox.advance(delivery, state, moment)
+        answer.taken += moved
+        answer.repeated += not moved
