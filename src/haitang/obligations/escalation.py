@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
-from django.utils import timezone
+from django.db import OperationalError, transaction
+from django.utils import timezone, translation
 
 from haitang.accounts.actors import SYSTEM
 from haitang.accounts.models import User
+from haitang.delivery import services as delivery
+from haitang.journal.models import Head
 from haitang.journal.services import record
 from haitang.obligations import ladder, links, recipients
 from haitang.obligations.models import OPEN, Obligation, State
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
+
+logger = logging.getLogger(__name__)
 
 TO_ZH = {
     "responsible": "责任人",
@@ -26,6 +31,9 @@ TO_ZH = {
 }
 TO_EN = {"responsible": "the responsible person", "deputy": "the deputy", "all": "everybody", "superior": "the superior",
          "duty": "the duty room", "issuer": "the issuer"}  # fmt: skip
+
+# Those who are told that somebody else does not answer.
+ABOVE = frozenset({"superior", "duty", "issuer"})
 
 
 def next_of(obligation: Obligation) -> ladder.Next | None:
@@ -52,11 +60,23 @@ def run_due(space: Space, limit: int = 200) -> int:
     """
     at = now(space)
     due = Obligation.objects.filter(space=space, next_at__lte=at).order_by("next_at", "pk").values_list("pk", flat=True)
-    return sum(_attend(pk, at) for pk in list(due[:limit]))
+    return sum(_attend_alone(space, pk, at) for pk in list(due[:limit]))
 
 
-def _attend(pk: int, at: datetime) -> int:
+def _attend_alone(space: Space, pk: int, at: datetime) -> int:
+    """One obligation that cannot be attended to must not keep the others waiting; it is tried again at the next look."""
+    try:
+        return _attend(space, pk, at)
+    except OperationalError:
+        raise  # the store itself is away: the caller waits and tries again
+    except Exception:
+        logger.exception("obligation %s could not be attended to", pk)
+        return 0
+
+
+def _attend(space: Space, pk: int, at: datetime) -> int:
     with transaction.atomic():
+        hold(space)
         rows = Obligation.objects.select_for_update(of=("self",), skip_locked=True)
         rows = rows.select_related("space", "owner__parent", "person", "place", "issued_by")
         obligation = rows.filter(pk=pk, next_at__lte=at, state__in=OPEN).first()
@@ -73,12 +93,21 @@ def _attend(pk: int, at: datetime) -> int:
         return 1
 
 
+def hold(space: Space) -> None:
+    """Take the space's turn in the journal before any obligation is locked.
+
+    Whoever withdraws many obligations in one transaction holds the journal from the first entry on; a process that held
+    one of the others and waited for the journal would wait forever.
+    """
+    Head.objects.select_for_update().filter(space=space).first()
+
+
 def _mark_overdue(obligation: Obligation, at: datetime) -> None:
     obligation.overdue_at = at
     zh, en = names(obligation)
     record(
         space=obligation.space, verb="obligations.overdue", by=SYSTEM, subject=obligation, place=obligation.place,
-        organisation=obligation.owner, thread=obligation.thread, colour="red", after={"due_at": obligation.due_at, "state": obligation.state},
+        organisation=obligation.owner, thread=obligation.own_thread, colour="red", after={"due_at": obligation.due_at, "state": obligation.state},
         text_zh=f"逾期未完成：{zh}（{obligation.owner.name_zh}）", text_en=f"Overdue: {en} ({english(obligation)})",
     )  # fmt: skip
 
@@ -87,14 +116,7 @@ def _climb(obligation: Obligation, index: int, at: datetime) -> None:
     step = obligation.steps[index]
     users, found_at = recipients.people(obligation, step.to, at)
     if users:
-        tell(
-            obligation,
-            users,
-            step.channels,
-            key=f"step{index}",
-            in_order=step.in_order,
-            reminder=_is_reminder(step, index),
-        )
+        _tell(obligation, index, users, found_at)
     if users and not _is_reminder(step, index):
         return  # the first asking is told by the issue and by the message itself
     zh, en = names(obligation)
@@ -110,7 +132,7 @@ def _climb(obligation: Obligation, index: int, at: datetime) -> None:
         text_en = f"Nobody to chase: {en} ({english(obligation)} has no responsible person, and nobody is on duty)"
     record(
         space=obligation.space, verb="obligations.escalate", by=SYSTEM, subject=obligation, place=obligation.place,
-        organisation=obligation.owner, thread=obligation.thread, colour=obligation.shade if users else "red",
+        organisation=obligation.owner, thread=obligation.own_thread, colour=obligation.shade if users else "red",
         after={"step": index, "to": found_at, "wanted": step.to, "channels": list(step.channels), "people": [user.pk for user in users],
                "planned_at": step.at(obligation.opened_at, obligation.due_at)},
         text_zh=text_zh, text_en=text_en,
@@ -121,18 +143,38 @@ def _is_reminder(step: ladder.Step, index: int) -> bool:
     return not (index == 0 and step.origin == "issued" and step.after_s == 0 and step.to in {"responsible", "all"})
 
 
-def tell(
-    obligation: Obligation, users: Sequence[User], channels: Sequence[str], *, key: str, in_order: bool = False, reminder: bool = False
-) -> None:  # fmt: skip
-    """Ask for it: a message in the outbox, to each person with an own answer link; once for each key and round."""
-    zh, en = names(obligation)
-    head_zh, head_en = (
-        ("【逾期】", "Overdue: ") if obligation.is_overdue else ("【催办】", "Reminder: ") if reminder else ("", "")
-    )
-    until_zh = f"请于{local(obligation.due_at):%m月%d日 %H:%M}前完成。" if obligation.due_at else ""
-    until_en = f"Due by {local(obligation.due_at):%d %b %H:%M}. " if obligation.due_at else ""
-    body = f"{until_zh}{obligation.detail_zh}", f"{until_en}{obligation.detail_en or obligation.detail_zh}"
-    send(obligation, users, channels, key=key, in_order=in_order, title=(f"{head_zh}{zh}", f"{head_en}{en}"), body=body)
+def _tell(obligation: Obligation, index: int, users: Sequence[User], found_at: str) -> None:
+    """The message of one rung: to those who must do it, a request; to those above, whom they must press."""
+    step = obligation.steps[index]
+    (zh, en), owner, state = names(obligation), obligation.owner, obligation.state_info
+    until_zh = f"{local(obligation.due_at):%m月%d日 %H:%M}" if obligation.due_at else ""
+    until_en = f"{local(obligation.due_at):%d %b %H:%M}" if obligation.due_at else ""
+    if found_at in ABOVE:
+        with translation.override("zh-hans"):
+            state_zh = str(state.label)
+        phone_zh, phone_en = (
+            (f"，值班电话{owner.phone}", f", duty telephone {owner.phone}") if owner.phone else ("", "")
+        )
+        late_zh, late_en = ("【逾期】", "Overdue: ") if obligation.is_overdue else ("【未响应】", "No answer: ")
+        title = f"{late_zh}{owner.name_zh}：{zh}", f"{late_en}{english(obligation)}: {en}"
+        body = (
+            f"{owner.name_zh}尚未完成（{state_zh}）" + (f"，应于{until_zh}前完成" if until_zh else "") + f"{phone_zh}。请督促。",
+            f"{english(obligation)} has not done it ({state.value})" + (f", due by {until_en}" if until_en else "") + f"{phone_en}. Please press for it.",
+        )  # fmt: skip
+    else:
+        head_zh, head_en = (
+            ("【逾期】", "Overdue: ")
+            if obligation.is_overdue
+            else ("【催办】", "Reminder: ")
+            if _is_reminder(step, index)
+            else ("", "")
+        )
+        title = f"{head_zh}{zh}", f"{head_en}{en}"
+        body = (
+            (f"请于{until_zh}前完成。" if until_zh else "") + obligation.detail_zh,
+            (f"Due by {until_en}. " if until_en else "") + (obligation.detail_en or obligation.detail_zh),
+        )
+    send(obligation, users, step.channels, key=f"step{index}", in_order=step.in_order, title=title, body=body)
 
 
 def send(
@@ -140,13 +182,11 @@ def send(
     in_order: bool = False,
 ) -> None:  # fmt: skip
     """Put one message about it (Chinese, English) into the outbox, in the transaction of what it tells of."""
-    from haitang.delivery import services as delivery
-
     delivery.send(
         space=obligation.space, key=f"obligation:{obligation.pk}:{obligation.round}:{key}",
         to=[delivery.Recipient.of(user, url=links.make(obligation, user)) for user in users], channels=channels,
         title_zh=title[0], title_en=title[1], body_zh=body[0], body_en=body[1],
-        url=obligation.get_absolute_url(), about=obligation, thread=obligation.thread,
+        url=obligation.get_absolute_url(), about=obligation, thread=obligation.own_thread,
         colour="red" if obligation.is_overdue else obligation.colour, by=SYSTEM, in_order=in_order,
     )  # fmt: skip
 

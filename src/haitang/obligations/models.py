@@ -198,6 +198,11 @@ class Obligation(models.Model):
         """The ladder's rungs."""
         return parse(self.ladder)
 
+    @property
+    def own_thread(self) -> str:
+        """The journal's thread: of the larger thing it was issued for, else its own."""
+        return self.thread or f"{self._meta.label_lower}:{self.pk}"
+
     def subject(self) -> models.Model | None:
         """The thing it is about, None if it is gone. One query."""
         try:

@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from haitang.accounts.actors import Actor, System
 from haitang.accounts.models import Organisation, User
 from haitang.accounts.verbs import Refused, verb
+from haitang.delivery.channel import channel_of
 from haitang.geo.models import Place
 from haitang.journal.services import record, thread_of
 from haitang.obligations import evidence, ladder, reach, recipients
-from haitang.obligations.escalation import english, local, names, run_due, send, set_next
+from haitang.obligations.escalation import english, hold, local, names, run_due, send, set_next
 from haitang.obligations.kinds import KINDS, kind_of
 from haitang.obligations.models import MOVES, OPEN, Evidence, Obligation, State
 from haitang.obligations.reach import ANSWERERS, DIRECTORS
@@ -99,7 +100,10 @@ def issue(
 
 
 def _in_time(rows: Iterable[Mapping[str, Any]], opened: datetime, due: datetime | None) -> list[dict[str, Any]]:
-    return [step.plain() for step in ladder.in_time(ladder.parse(rows), opened, due)]
+    steps = ladder.in_time(ladder.parse(rows), opened, due)
+    for name in {name for step in steps for name in step.channels}:
+        channel_of(name)  # a channel that there is not is found now, not in the night of the storm
+    return [step.plain() for step in steps]
 
 
 @verb("obligations.receive", roles=ANSWERERS)
@@ -313,6 +317,7 @@ def open_for(user: User, space: Space) -> QuerySet[Obligation]:
 
 def _lock(obligation: Obligation) -> None:
     """Hold the row and see it as it is now: two people may press at once."""
+    hold(obligation.space)
     rows = Obligation.objects.select_for_update(of=("self",))
     obligation.refresh_from_db(
         from_queryset=rows.select_related("space", "owner__place", "owner__parent", "person", "place", "issued_by")
@@ -369,7 +374,7 @@ def _record(
 ) -> None:  # fmt: skip
     record(
         space=obligation.space, verb=f"obligations.{name}", by=by, subject=obligation, place=obligation.place,
-        organisation=obligation.owner, thread=obligation.thread or thread_of(obligation), colour=colour or obligation.shade,
+        organisation=obligation.owner, thread=obligation.own_thread, colour=colour or obligation.shade,
         before=before, after=after, text_zh=text_zh, text_en=text_en,
     )  # fmt: skip
 
