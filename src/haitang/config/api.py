@@ -8,8 +8,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 from ninja.security import SessionAuth
 
@@ -41,8 +42,19 @@ def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
     return _answer(request, 409, "refused", str(error))
 
 
+@api.exception_handler(AuthenticationError)
+def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return _answer(request, 401, "unauthorized", "Send a valid access token (Authorization: Bearer ...), or sign in")
+
+
+@api.exception_handler(HttpError)
+def _refused_by_framework(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _answer(request, error.status_code, "invalid", str(error))
+
+
+@api.exception_handler(Http404)
 @api.exception_handler(ObjectDoesNotExist)
-def _missing(request: HttpRequest, error: ObjectDoesNotExist) -> HttpResponse:
+def _missing(request: HttpRequest, error: Exception) -> HttpResponse:
     return _answer(request, 404, "not_found", "Not found, or not in your scope")
 
 
