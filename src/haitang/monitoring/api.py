@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
 
 from haitang.accounts.models import ApiToken, Organisation
@@ -184,7 +184,7 @@ def _space(request: HttpRequest, right: str = READ) -> Space:
     summary="Send readings",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _BODY}}}},
 )
-def send_readings(request: HttpRequest, response: HttpResponse) -> tuple[int, Any]:
+def send_readings(request: HttpRequest, response: HttpResponse) -> Status[Any]:
     """Take in a batch. `accepted` readings are durable when the answer arrives; sending one again changes nothing.
 
     422 when not one row could be taken. Bad rows are named with field, value, rule and remedy (the first hundred).
@@ -197,24 +197,24 @@ def send_readings(request: HttpRequest, response: HttpResponse) -> tuple[int, An
     if length.isdigit() and int(length) > MAX_BYTES:
         door.count_refusal(space, source, Outcome.BODY_REFUSED)
         detail = f"The body has {length} bytes; send at most {MAX_BYTES} and split larger batches"
-        return 413, {"error": "too_large", "detail": detail}
+        return Status(413, {"error": "too_large", "detail": detail})
     # A reading is some 40 bytes on the wire: good enough to hold back a flood before it is decoded.
     wait = limiter.take(token.pk, max(1.0, len(request.body) / 40), time.monotonic())
     if wait:
         door.count_refusal(space, source, Outcome.RATE_LIMITED)
         response["Retry-After"] = str(int(wait) + 1)
-        return 429, {"error": "rate_limited", "detail": f"Too much at once; send again after {wait:.1f} s"}
+        return Status(429, {"error": "rate_limited", "detail": f"Too much at once; send again after {wait:.1f} s"})
     parcel = door.Parcel(request.body, source, door.by_prefix(token.prefix), received)
     try:
         receipt = door.receive(space, parcel)
     except BatchError as error:
-        return (400 if error.code == "malformed" else 413), {"error": error.code, "detail": str(error)}
+        return Status(400 if error.code == "malformed" else 413, {"error": error.code, "detail": str(error)})
     answer = {
         "accepted": receipt.accepted,
         "refused": {reason.value: number for reason, number in receipt.refused.items()},
         "rejections": list(receipt.rejections),
     }
-    return (422 if receipt.refused and not receipt.accepted else 200), answer
+    return Status(422 if receipt.refused and not receipt.accepted else 200, answer)
 
 
 @router.get("/stations", response=list[StationOut], summary="Stations")

@@ -216,7 +216,8 @@ def _check(raw: _Raw, catalogue: Catalogue, now_ms: int, allowed: Allowed | None
         _registered_units(position, value, catalogue)
     _bounds(raw, position, time_ms, value, catalogue, now_ms, refuse)
     kept = ~refuse.bad
-    return Batch(position[kept], time_ms[kept], value[kept], refuse.listed, dict(refuse.count))
+    listed = sorted(refuse.listed, key=lambda each: each.row)
+    return Batch(position[kept], time_ms[kept], value[kept], listed, dict(refuse.count))
 
 
 class _Refusals:
@@ -339,6 +340,8 @@ def _bounds(
             "must not be more than 5 minutes ahead of the clock",
             "set the device's clock",
         )
+    if not len(catalogue.low):
+        return  # no series is registered: every row has been refused for that
     low, high = catalogue.low[position], catalogue.high[position]
     with np.errstate(invalid="ignore"):
         absurd = (position >= 0) & ((value < low) | (value > high))

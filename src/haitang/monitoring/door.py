@@ -65,7 +65,7 @@ def receive_all(space: Space, parcels: Sequence[Parcel], *, strict: bool = False
     now_ms = round(moment.astimezone(UTC).timestamp() * 1000)
     groups: list[intake.Group] = []
     receipts: list[Receipt] = []
-    tally: Counter[tuple[str, str]] = Counter()
+    tally = _not_counted_yet(space)
     for parcel in parcels:
         try:
             batch = _decode(parcel, network, now_ms)
@@ -105,10 +105,14 @@ def count_refusal(space: Space, source: str, outcome: str) -> None:
         _turned_away[space.pk][source, outcome] += 1
         moment = time.monotonic()
         if moment - _turned_away_at.get(space.pk, -math.inf) < 1.0:
-            return
+            return  # the next body, refused or taken, carries it along
         _turned_away_at[space.pk] = moment
-        tally = _turned_away.pop(space.pk)
-    counts.add(space, tally)
+    counts.add(space, _not_counted_yet(space))
+
+
+def _not_counted_yet(space: Space) -> Counter[tuple[str, str]]:
+    with _flood:
+        return _turned_away.pop(space.pk, Counter())
 
 
 def by_prefix(prefix: str) -> Allowed | None:

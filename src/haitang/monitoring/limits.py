@@ -23,14 +23,18 @@ class Bucket:
         self.level = self.burst
 
     def take(self, amount: float, now_s: float) -> float:
-        """0 if `amount` was taken; else the seconds after which it would be there (nothing is taken)."""
+        """0 if `amount` was taken; else the seconds after which it would be there (nothing is taken).
+
+        More than a whole bucket counts as a whole bucket, or it would never pass.
+        """
+        amount = min(amount, self.burst)
         if self.at is not None:
             self.level = min(self.burst, self.level + max(0.0, now_s - self.at) * self.rate)
         self.at = now_s
         if amount <= self.level:
             self.level -= amount
             return 0.0
-        return (min(amount, self.burst) - self.level) / self.rate
+        return (amount - self.level) / self.rate
 
 
 class Limiter:

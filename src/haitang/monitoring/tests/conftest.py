@@ -2,9 +2,11 @@
 
 import pytest
 
-from haitang.monitoring import engine
+from haitang.monitoring import door, engine
 
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     engine._shelf = engine._Shelf()
+    door._turned_away.clear()
+    door._turned_away_at.clear()

@@ -9,8 +9,9 @@ from typing import Any
 
 from shapely import Point
 
-from haitang.accounts.models import Organisation, OrganisationKind, User
+from haitang.accounts.models import ApiToken, Organisation, OrganisationKind, User
 from haitang.accounts.roles import Role
+from haitang.accounts.tokens import digest, new_secret
 from haitang.geo.models import Level, Place
 from haitang.monitoring import door
 from haitang.monitoring.models import Rule, Series, Station
@@ -83,14 +84,29 @@ def step(space: Space, minute: float) -> None:
 
 def send(space: Space, of: Series | str, *readings: tuple[float, float], source: str = "test") -> door.Receipt:
     """Send readings (minute after T0, value) through the door; the exercise's clock follows the newest."""
-    code = of if isinstance(of, str) else of.code
     if readings:
         newest = max(minute for minute, _ in readings)
         if datetime.fromtimestamp(T0_S + newest * 60, UTC) > (space.clock_base or T0):
             step(space, newest)
-    body = {
+    return door.receive(space, door.Parcel(json.dumps(body(of, *readings)).encode(), source))
+
+
+def token(
+    space: Space, *, rights: tuple[str, ...] = ("readings:write",), **fields: Any
+) -> tuple[ApiToken, dict[str, str]]:
+    """An access token of a machine, and the header with which its requests come."""
+    secret = new_secret()
+    given = {"name": f"gateway-{next(_numbers)}", "space": space, "rights": list(rights), "digest": digest(secret)}
+    given["user"] = fields.pop("user", None) or user(Role.MACHINE)
+    made = ApiToken.objects.create(**{**given, **fields})
+    return made, {"Authorization": f"Bearer {secret}"}
+
+
+def body(of: Series | str, *readings: tuple[float, float]) -> dict[str, list[Any]]:
+    """Readings (minute after T0, value) in the columnar form of the wire."""
+    code = of if isinstance(of, str) else of.code
+    return {
         "series": [code] * len(readings),
         "time": [T0_S + minute * 60 for minute, _ in readings],
         "value": [value for _, value in readings],
     }
-    return door.receive(space, door.Parcel(json.dumps(body).encode(), source))
