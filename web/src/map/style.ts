@@ -67,8 +67,9 @@ export function drawn(info: LayerInfo, dark: boolean): LayerSpecification[] {
   const colour = colourOf(style);
   const layers: unknown[] = [];
   if (style.type === "fill") {
-    // Where points stand beside areas in one layer, fill and line skip them by themselves.
-    layers.push({ ...base, id: `${info.id}:fill`, type: "fill", paint: { "fill-color": colour, "fill-opacity": faded(style.opacity ?? 0.25) } });
+    // Where points stand beside areas in one layer, fill and line skip them by themselves; a line, though, would be filled.
+    const areas = ["in", ["geometry-type"], ["literal", ["Polygon", "MultiPolygon"]]];
+    layers.push({ ...base, id: `${info.id}:fill`, type: "fill", filter: areas, paint: { "fill-color": colour, "fill-opacity": faded(style.opacity ?? 0.25) } });
     layers.push({
       ...base, id: `${info.id}:line`, type: "line",
       paint: { "line-color": style.by ? colour : plainColour(style.outline || style.colour), "line-width": style.width ?? 1, ...(style.dash?.length ? { "line-dasharray": style.dash } : {}) },
