@@ -69,7 +69,7 @@ def test_only_the_kinds_roles_confirm(house: SimpleNamespace, name: str) -> None
 
 def test_nobody_confirms_his_own_report(house: SimpleNamespace) -> None:
     row = services.complete(make.issue(house.centre, house.space, kind="test.check"), by=house.duty)
-    with pytest.raises(Forbidden, match=r"另|Another"):
+    with pytest.raises(Forbidden, match=r"以外|Another"):
         services.confirm(row, by=house.duty)
     assert services.confirm(row, by=house.commander).state == "confirmed"
 

@@ -77,7 +77,7 @@ class AnySequenceOfVerbs(TestCase):
 def test_what_cannot_follow_is_refused_and_the_allowed_states_are_named(house: SimpleNamespace) -> None:
     row = make.issue(house.east, house.space)
     services.complete(row, by=house.mayor)
-    with pytest.raises(Refused, match="已确认|Confirmed"):
+    with pytest.raises(Refused, match=r"已确认|Confirmed"):
         services.start(row, by=house.mayor)
 
 
