@@ -4,6 +4,7 @@ import "./styles/shell.css";
 import "./styles/wall.css";
 import "./styles/phone.css";
 import "./styles/map.css";
+import "./styles/alerting.css";
 import "@tabler/core";
 import htmx from "htmx.org";
 import { startAlerts } from "./alerts";

@@ -197,6 +197,11 @@ def shape_of(warning: Warning, area: Where | None = None) -> BaseGeometry | None
     return unary_union(shapes) if shapes else None
 
 
+def outlines_of(places: Sequence[Place]) -> list[tuple[Place, BaseGeometry]]:
+    """The places whose outline is known, with it. One query."""
+    return [(row.place, row.geometry) for row in _outlines([place.pk for place in places]) if row.geometry is not None]
+
+
 def _outlines(place_ids: Sequence[int]) -> list[PlaceShape]:
     rows = PlaceShape.objects.select_related("place").filter(place__in=place_ids).order_by("place__path")
     return [row for row in rows if row.geometry is not None]

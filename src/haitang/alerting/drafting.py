@@ -128,9 +128,10 @@ def compose_update(
     geometry: BaseGeometry | None = None,
     texts: Texts | None = None,
     worded_at: datetime | None = None,
+    replacing: Warning | None = None,
 ) -> Composed:
-    """Put an update together without storing it: extend, upgrade, downgrade, move."""
-    at = _may_follow(warning, by)
+    """Put an update together without storing it: extend, upgrade, downgrade, move. `replacing` is its draft so far."""
+    at = _may_follow(warning, by, replacing)
     colour = colour or warning.colour
     if places is None:
         geometry = warning.geometry if geometry is None else geometry
@@ -271,16 +272,21 @@ def check_plain(warning: Warning, at: datetime) -> None:
             raise Refused(_("An exercise or test does not go to the public: choose responsible persons or departments"))
 
 
+def reaches(by: Actor, warning: Warning) -> bool:
+    """Whether the warning is issued at or below the actor's own place."""
+    if isinstance(by, System):
+        return True
+    place = by.organisation.place if by.organisation else None
+    return place is not None and place.contains(warning.place)
+
+
 def must_reach(warning: Warning, by: Actor) -> None:
     """Reading a warning that names one's township does not make it one's own: it is handled where it is issued, or above."""
-    if isinstance(by, System):
-        return
-    place = by.organisation.place if by.organisation else None
-    if place is None or not place.contains(warning.place):
+    if not reaches(by, warning):
         raise Forbidden(_("This warning is handled by %(owner)s") % {"owner": warning.owner})
 
 
-def _may_follow(warning: Warning, by: Actor) -> datetime:
+def _may_follow(warning: Warning, by: Actor, replacing: Warning | None = None) -> datetime:
     """Refuse a follower of a warning that is not in force, or that has one already. The time in its space."""
     must_reach(warning, by)
     at = now(warning.space)
@@ -288,7 +294,8 @@ def _may_follow(warning: Warning, by: Actor) -> datetime:
         raise Refused(_("Only a warning in force can be updated or cancelled"))
     if warning.expires <= at:
         raise Refused(_("The warning has expired: issue a new one"))
-    other = warning.followers.exclude(state=State.DISCARDED).first()
+    others = warning.followers.exclude(state=State.DISCARDED)
+    other = others.exclude(pk=replacing.pk).first() if replacing is not None else others.first()
     if other is not None:
         raise Refused(_("This warning already has a successor: %(other)s (%(state)s)") % {"other": other, "state": other.get_state_display()})  # fmt: skip
     return at

@@ -1,4 +1,4 @@
-"""What a composer fills in."""
+"""What a composer, an approver, a reader of lists and a resident fill in."""
 
 from __future__ import annotations
 
@@ -10,72 +10,86 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from haitang.accounts.models import User
+from haitang.accounts.verbs import Refused
+from haitang.alerting import subscriptions
 from haitang.alerting.composing import Texts
-from haitang.alerting.models import Audience, ColourChoice, EventKind, State, Subscription
+from haitang.alerting.models import Audience, ColourChoice, EventKind, State, Subscription, WarningTemplate
 from haitang.geo.forms import GeometryFormField
 from haitang.geo.models import Level, Place
 
-_DATETIME = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+TEXTS = tuple(Texts.__dataclass_fields__)
+
+
+def _one_of(form: forms.BaseForm, name: str) -> Any:
+    """A field of a form with its `queryset` or `choices`, which Django's types do not promise."""
+    return form.fields[name]
+
+
+class _Moment(forms.DateTimeInput):
+    """A time to the minute."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+def _text(label: Any, rows: int) -> forms.CharField:
+    return forms.CharField(label=label, required=False, widget=forms.Textarea(attrs={"rows": rows}))
 
 
 class ComposeForm(forms.Form):
     """A warning: what, how grave, where, until when, for whom, in which words."""
 
-    kind = forms.ModelChoiceField(EventKind.objects.none(), label=_("Kind of event"))
+    kind = forms.ModelChoiceField(EventKind.objects.none(), label=_("Kind of event"), empty_label=None)
     colour = forms.ChoiceField(label=_("Colour"), choices=ColourChoice, widget=forms.RadioSelect)
     places = forms.ModelMultipleChoiceField(
         Place.objects.none(), label=_("Townships"), required=False, to_field_name="code",
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
     geometry = GeometryFormField(label=_("Drawn area"), required=False, kinds=("Polygon", "MultiPolygon"))
-    onset = forms.DateTimeField(label=_("Begins"), required=False, widget=_DATETIME)
+    onset = forms.DateTimeField(label=_("Begins"), required=False, widget=_Moment(), help_text=_("Left empty: now"))
     expires = forms.DateTimeField(
         label=_("Valid until"),
         required=False,
-        widget=_DATETIME,
+        widget=_Moment(),
         help_text=_("Left empty: as long as the template says"),
     )
     audiences = forms.MultipleChoiceField(
         label=_("Send to"), choices=Audience, widget=forms.CheckboxSelectMultiple, required=False
     )
     headline_zh = forms.CharField(label=_("Headline (Chinese)"), max_length=200, required=False)
-    description_zh = forms.CharField(
-        label=_("Description (Chinese)"), required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    instruction_zh = forms.CharField(
-        label=_("What to do (Chinese)"), required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    description_zh = _text(_("Description (Chinese)"), 3)
+    instruction_zh = _text(_("What to do (Chinese)"), 4)
     headline_en = forms.CharField(label=_("Headline (English)"), max_length=300, required=False)
-    description_en = forms.CharField(
-        label=_("Description (English)"), required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    instruction_en = forms.CharField(
-        label=_("What to do (English)"), required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    TEXTS = tuple(Texts.__dataclass_fields__)
+    description_en = _text(_("Description (English)"), 3)
+    instruction_en = _text(_("What to do (English)"), 4)
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, user: User, is_exercise: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        user: User,
+        is_exercise: bool,
+        is_update: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(data, **kwargs)
-        self.fields["kind"].queryset = EventKind.objects.filter(is_active=True)  # type: ignore[attr-defined]
+        _one_of(self, "kind").queryset = EventKind.objects.filter(is_active=True)
         places = Place.objects.filter(level__in=(Level.TOWNSHIP, Level.DISTRICT))
         reach = user.organisation.place if user.organisation else None
         if reach is not None:
             places = places.filter(path__startswith=reach.path)
-        self.fields["places"].queryset = places.order_by("path")  # type: ignore[attr-defined]
+        _one_of(self, "places").queryset = places.order_by("path")
+        self.fields["geometry"].widget.attrs["data-mapped"] = "composer"  # the page has one map for both
         if is_exercise:
             internal = [(a.value, a.label) for a in (Audience.RESPONSIBLE, Audience.DEPARTMENTS)]
-            self.fields["audiences"].choices = internal  # type: ignore[attr-defined]
+            _one_of(self, "audiences").choices = internal
             self.fields["audiences"].help_text = _("An exercise does not go to the public.")
-
-    @property
-    def area_fields(self) -> list[forms.BoundField]:
-        """Where."""
-        return [self["places"], self["geometry"]]
-
-    @property
-    def text_fields(self) -> list[forms.BoundField]:
-        """The words."""
-        return [self[name] for name in self.TEXTS]
+        if is_update:
+            # An update is about the same event and goes to whom the warning went; only its extent changes.
+            for name in ("kind", "audiences", "onset"):
+                del self.fields[name]
 
     def clean(self) -> dict[str, Any]:
         """An area is chosen or drawn; it ends after it begins."""
@@ -89,27 +103,85 @@ class ComposeForm(forms.Form):
 
     def texts(self) -> Texts:
         """The six texts as typed."""
-        return Texts(**{name: self.cleaned_data.get(name, "") for name in self.TEXTS})
+        return Texts(**{name: self.cleaned_data.get(name, "") for name in TEXTS})
 
 
 class FilterForm(forms.Form):
     """What the list shows."""
 
-    q = forms.CharField(label=_("Search"), required=False, widget=forms.TextInput(attrs={"data-search": ""}))
-    state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("All states")), *State.choices])
-    colour = forms.ChoiceField(
-        label=_("Colour"), required=False, choices=[("", _("All colours")), *ColourChoice.choices]
-    )
-
-
-class SubscribeForm(forms.ModelForm[Subscription]):
-    """A resident asks to be told."""
-
-    class Meta:
-        model = Subscription
-        fields = ("place", "phone", "language")
+    q = forms.CharField(label=_("Words"), max_length=80, required=False)
+    state = forms.ChoiceField(label=_("State"), required=False)
+    colour = forms.ChoiceField(label=_("Colour"), required=False)
+    kind = forms.ModelChoiceField(EventKind.objects.all(), label=_("Kind of event"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["place"].queryset = Place.objects.filter(level=Level.TOWNSHIP).order_by("path")  # type: ignore[attr-defined]
-        self.fields["phone"].required = True
+        _one_of(self, "state").choices = [
+            ("", _("All states")),
+            ("open", _("To be handled or in force")),
+            *State.choices,
+        ]
+        _one_of(self, "colour").choices = [("", _("All colours")), *ColourChoice.choices]
+        _one_of(self, "kind").empty_label = _("All kinds")
+
+
+class ReasonForm(forms.Form):
+    """Why a warning is sent back."""
+
+    reason = forms.CharField(
+        label=_("What is to be changed"), max_length=300, widget=forms.Textarea(attrs={"rows": 3, "autofocus": True})
+    )
+
+
+class CancelForm(forms.Form):
+    """Why a warning ends before its time."""
+
+    reason_zh = forms.CharField(
+        label=_("Reason (Chinese)"), max_length=200, required=False, widget=forms.Textarea(attrs={"rows": 2, "autofocus": True}),
+        help_text=_("Stands at the beginning of the cancellation, for example: the typhoon has moved away."),
+    )  # fmt: skip
+    reason_en = forms.CharField(
+        label=_("Reason (English)"), max_length=200, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class TemplateForm(forms.ModelForm[WarningTemplate]):
+    """The words of a kind and colour."""
+
+    class Meta:
+        model = WarningTemplate
+        fields = (*TEXTS, "valid_hours", "source")
+        widgets = {name: forms.Textarea(attrs={"rows": 4}) for name in TEXTS if not name.startswith("headline")}
+
+
+class SubscribeForm(forms.Form):
+    """A resident asks to be told."""
+
+    place = forms.ModelChoiceField(
+        Place.objects.none(), label=_("Where you live"), empty_label=None, to_field_name="code"
+    )
+    phone = forms.CharField(
+        label=_("Mobile number"), max_length=30, required=False, widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"})
+    )  # fmt: skip
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    language = forms.ChoiceField(label=_("Language"), choices=Subscription._meta.get_field("language").choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        places = Place.objects.filter(level__in=(Level.TOWNSHIP, Level.DISTRICT))
+        _one_of(self, "place").queryset = places.order_by("path")
+
+    def clean_phone(self) -> str:
+        """Eleven digits, or nothing."""
+        given: str = self.cleaned_data["phone"].strip()
+        try:
+            return subscriptions.plain_phone(given) if given else ""
+        except Refused as error:
+            raise ValidationError(str(error)) from error
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two ways to be told is needed."""
+        cleaned = super().clean() or {}
+        if not cleaned.get("phone") and not cleaned.get("email") and not {"phone", "email"} & set(self.errors):
+            raise ValidationError(_("Give a mobile number or an e-mail address."))
+        return cleaned

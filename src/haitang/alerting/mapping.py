@@ -1,0 +1,49 @@
+"""A warning's area as a page's own small map layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import shapely
+from django.utils.translation import gettext as _
+from shapely.geometry.base import BaseGeometry
+
+from haitang.alerting import composing
+from haitang.alerting.composing import Where
+from haitang.alerting.models import Warning
+from haitang.geo.catalogue import fill
+
+# Degrees around the area that the map shows besides.
+MARGIN = 0.04
+
+
+def picture(warning: Warning, area: Where | None = None) -> dict[str, Any] | None:
+    """The map catalogue with the warning's places and what was drawn; None where no outline is known. At most two queries."""
+    area = area or composing.where_of(warning)
+    shapes = [(place.name, shape) for place, shape in composing.outlines_of(area.chosen)]
+    if warning.geometry is not None:
+        shapes.append((_("Drawn area"), warning.geometry))
+    if not shapes:
+        return None
+    layer = shape_layer(shapes, warning.colour, warning.headline)
+    return {"layers": [layer], "bounds": bounds(shape for _name, shape in shapes)}
+
+
+def shape_layer(shapes: Iterable[tuple[str, BaseGeometry]], colour: str, subtitle: str) -> dict[str, Any]:
+    """Named shapes as a layer of a page's own."""
+    features = [
+        {"type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)), "properties": {"name": name, "subtitle": subtitle}}
+        for name, shape in shapes
+    ]  # fmt: skip
+    return {
+        "id": "own.area", "label": _("Area"), "kind": "geojson", "data": {"type": "FeatureCollection", "features": features},
+        "style": fill(colour, opacity=0.3, width=2),
+    }  # fmt: skip
+
+
+def bounds(shapes: Iterable[BaseGeometry]) -> list[float]:
+    """West, south, east, north around shapes, with a margin."""
+    west, south, east, north = shapely.total_bounds(list(shapes))
+    return [float(west) - MARGIN, float(south) - MARGIN, float(east) + MARGIN, float(north) + MARGIN]

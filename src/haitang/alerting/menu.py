@@ -1,0 +1,11 @@
+"""Warnings' places in the navigation."""
+
+from django.utils.translation import gettext_lazy as _
+
+from haitang.accounts.roles import OFFICIALS, STAFF, Role
+from haitang.frame import Menu, menu_item
+
+RECEIVED = frozenset({Role.ADMIN, Role.DUTY_OFFICER, Role.COMMANDER, Role.DEPARTMENT, Role.TOWNSHIP})
+menu_item("alerting:warnings", label=_("Warnings"), icon="speakerphone", group=Menu.WARNING, order=5, roles=STAFF)
+menu_item("alerting:received", label=_("Received warnings"), icon="inbox", group=Menu.WARNING, order=40, roles=RECEIVED)
+menu_item("alerting:rules", label=_("Warning rules"), icon="file-text", group=Menu.WARNING, order=50, roles=OFFICIALS)
