@@ -74,6 +74,8 @@ class Channel:
     public: ClassVar[bool] = False
     # One post for an organisation's group, not one for each person.
     group: ClassVar[bool] = False
+    # Reaches an organisation by an address registered for it.
+    hooked: ClassVar[bool] = False
     # The row in the outbox is the delivery itself: nothing is sent anywhere.
     here: ClassVar[bool] = False
     # Letters a second to the gateway on average, and at once; threads that send; attempts before giving up.

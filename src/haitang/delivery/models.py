@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.models import Organisation
 from haitang.accounts.roles import OFFICIALS, OPERATIONS, Role
@@ -251,3 +252,19 @@ class Tally(models.Model):
         verbose_name_plural = _("receipt counts")
         ordering = ("channel", "outcome")
         constraints = (models.UniqueConstraint(fields=("channel", "outcome"), name="delivery_tally_once"),)
+
+    @property
+    def label(self) -> str:
+        """What the outcome means, in the reader's language."""
+        return str(OUTCOMES.get(self.outcome, self.outcome))
+
+
+# What can become of a posted receipt.
+OUTCOMES = {
+    "taken": pgettext_lazy("receipt", "taken"),
+    "repeated": pgettext_lazy("receipt", "posted again, nothing changed"),
+    "unknown": pgettext_lazy("receipt", "for no delivery of ours"),
+    "invalid": pgettext_lazy("receipt", "not understood"),
+    "malformed": pgettext_lazy("receipt", "not JSON or too large"),
+    "forged": pgettext_lazy("receipt", "without the right token, refused"),
+}

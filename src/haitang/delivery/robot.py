@@ -17,6 +17,7 @@ class Robot(Channel):
     """A channel that speaks to an organisation's group, by the hook that was registered for it."""
 
     group: ClassVar = True
+    hooked: ClassVar = True
     missing: ClassVar = "no_organisation"
     # The three platforms allow a robot some twenty posts a minute; a gateway is one robot.
     rate_per_s: ClassVar = 20 / 60

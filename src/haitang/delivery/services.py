@@ -6,19 +6,22 @@ of. `pump` (the worker, every 0.3 s; the stepped replay, after every step) hands
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
 from haitang.accounts.actors import Actor, System
-from haitang.accounts.models import User
+from haitang.accounts.models import Organisation, User
 from haitang.accounts.roles import EVERYONE, OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
 from haitang.delivery import outbox, outlet
-from haitang.delivery.channel import channel_of
-from haitang.delivery.models import INAPP, Delivery, Message
+from haitang.delivery.channel import CHANNELS, Channel, channel_of
+from haitang.delivery.models import INAPP, Delivery, Hook, Message, Subscription
 from haitang.delivery.recipients import Recipient, common_place, settle
 from haitang.delivery.states import State
 from haitang.delivery.wording import marked
@@ -26,7 +29,11 @@ from haitang.journal.services import record, thread_of
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
-__all__ = ["Recipient", "mark_read", "pump", "receipts", "resend", "send", "unread"]
+__all__ = [
+    "Recipient", "hook_channels", "mark_read", "pump", "read_subscription", "receipts", "remove_hook", "resend", "send",
+    "set_hook", "subscribe", "unread", "unsubscribe",
+]  # fmt: skip
+MOST_BROWSERS = 10
 
 pump = outlet.pump
 
@@ -134,3 +141,79 @@ def unread(user: User, space: Space) -> QuerySet[Delivery]:
     """The messages in the app that a person has not read yet, newest first. One query."""
     rows = Delivery.objects.filter(user=user, space=space, channel=INAPP, read_at=None).exclude(state=State.BLOCKED)
     return rows.select_related("message").order_by("-pk")
+
+
+# -- where organisations and browsers are reached ---------------------------------------------------------------
+
+
+def hook_channels() -> list[Channel]:
+    """The channels that reach an organisation through a hook of its own."""
+    return [channel for channel in CHANNELS.values() if channel.hooked]
+
+
+@verb("delivery.set_hook", roles=OPERATIONS | {Role.ADMIN})
+def set_hook(*, organisation: Organisation, channel: str, url: str, by: Actor, secret: str = "") -> Hook:
+    """Say where an organisation's group robot or own system takes messages; an earlier one on the channel is replaced."""
+    if channel not in {each.name for each in hook_channels()}:
+        raise Refused(_("The channel %(name)s has no group robots or webhooks.") % {"name": channel})
+    hook, made = Hook.objects.update_or_create(
+        organisation=organisation, channel=channel, defaults={"url": url, "secret": secret, "is_active": True}
+    )
+    record(
+        space=Space.live(), verb="delivery.set_hook", by=by, subject=hook, organisation=organisation, place=organisation.place,
+        after={"channel": channel, "host": urlsplit(url).hostname, "signed": bool(secret), "new": made},
+        text_zh=f"设置{organisation.name_zh}的消息接口（{channel}）",
+        text_en=f"Set the {channel} hook of {organisation.name_en or organisation.name_zh}",
+    )  # fmt: skip
+    return hook
+
+
+@verb("delivery.remove_hook", roles=OPERATIONS | {Role.ADMIN})
+def remove_hook(hook: Hook, *, by: Actor) -> None:
+    """Send no more messages to an organisation's group robot or own system."""
+    organisation = hook.organisation
+    record(
+        space=Space.live(), verb="delivery.remove_hook", by=by, subject=hook, organisation=organisation,
+        place=organisation.place, before={"channel": hook.channel, "host": urlsplit(hook.url).hostname},
+        text_zh=f"移除{organisation.name_zh}的消息接口（{hook.channel}）",
+        text_en=f"Removed the {hook.channel} hook of {organisation.name_en or organisation.name_zh}",
+    )  # fmt: skip
+    hook.delete()
+
+
+def read_subscription(body: object) -> tuple[str, str, str]:
+    """Address and keys of what a browser's PushManager gives; ValueError names the field, the value and the rule."""
+    keys = body.get("keys") if isinstance(body, dict) else None
+    endpoint = body.get("endpoint") if isinstance(body, dict) else None
+    if not isinstance(endpoint, str) or not endpoint.startswith("https://") or len(endpoint) > 2000:
+        raise ValueError(f"endpoint ({str(endpoint)[:80]!r}): an https address of at most 2000 characters")
+    found = []
+    for name, length in (("p256dh", 65), ("auth", 16)):
+        value = keys.get(name) if isinstance(keys, dict) else None
+        try:
+            raw = base64.urlsafe_b64decode(f"{value}{'=' * (-len(value) % 4)}") if isinstance(value, str) else b""
+        except ValueError:
+            raw = b""
+        if len(raw) != length:
+            raise ValueError(
+                f"keys.{name} ({str(value)[:80]!r}): {length} bytes as base64url, as the browser gave them"
+            )
+        found.append(value)
+    return endpoint, str(found[0]), str(found[1])
+
+
+@verb("delivery.subscribe", roles=EVERYONE)
+def subscribe(*, endpoint: str, p256dh: str, auth: str, by: Actor, browser: str = "") -> Subscription:
+    """Wake this browser with notifications for whoever signed in on it; of many, the newest ten stay."""
+    digest = hashlib.sha256(endpoint.encode()).hexdigest()
+    given = {"user_id": by.pk, "endpoint": endpoint, "p256dh": p256dh, "auth": auth, "browser": browser[:200]}
+    row = Subscription.objects.update_or_create(digest=digest, defaults=given)[0]
+    older = Subscription.objects.filter(user_id=by.pk).order_by("-pk").values_list("pk", flat=True)[MOST_BROWSERS:]
+    Subscription.objects.filter(pk__in=list(older)).delete()
+    return row
+
+
+@verb("delivery.unsubscribe", roles=EVERYONE)
+def unsubscribe(*, by: Actor) -> int:
+    """Wake none of one's browsers any more; returns how many there were."""
+    return Subscription.objects.filter(user_id=by.pk).delete()[0]

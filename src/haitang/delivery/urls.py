@@ -1,13 +1,22 @@
 """Addresses of the delivery slice."""
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-
-def message(request: HttpRequest, pk: int) -> HttpResponse:
-    """A message's page."""
-    return HttpResponse(status=404)
-
+from haitang.delivery.views import doors, hooks, inbox, outbox
 
 app_name = "delivery"
-urlpatterns = [path("messages/<int:pk>/", message, name="message")]
+urlpatterns = [
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/read/", inbox.read_all, name="read_all"),
+    path("inbox/<int:pk>/", inbox.letter, name="letter"),
+    path("bell/", inbox.bell, name="bell"),
+    path("messages/", outbox.index, name="outbox"),
+    path("messages/export/", outbox.export, name="export"),
+    path("messages/<int:pk>/", outbox.message, name="message"),
+    path("messages/<int:pk>/resend/", outbox.resend, name="resend"),
+    path("hooks/", hooks.hooks, name="hooks"),
+    path("hooks/<int:pk>/remove/", hooks.remove, name="hook_remove"),
+    path("receipts/<slug:channel>/", doors.take_receipts, name="receipts"),
+    path("push/subscribe/", doors.subscribe, name="push_subscribe"),
+    path("push/unsubscribe/", doors.unsubscribe, name="push_unsubscribe"),
+]

@@ -1,0 +1,8 @@
+"""Delivery's places in the navigation."""
+
+from django.utils.translation import gettext_lazy as _
+
+from haitang.accounts.roles import OFFICIALS
+from haitang.frame import Menu, menu_item
+
+menu_item("delivery:outbox", label=_("Messages"), icon="send", group=Menu.WARNING, order=60, roles=OFFICIALS)
