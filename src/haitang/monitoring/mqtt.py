@@ -22,6 +22,7 @@ from django.utils import timezone
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from haitang.accounts.models import ApiToken
@@ -64,6 +65,7 @@ class Subscriber:
         if parts.scheme == "mqtts":
             self.client.tls_set()
         self.client.on_connect = self._connected
+        self.client.on_subscribe = self._answered
         self.client.on_disconnect = self._disconnected
         self.client.on_message = self._arrived
         self.client.max_inflight_messages_set(GATHER_MESSAGES)
@@ -101,6 +103,13 @@ class Subscriber:
             logger.error("MQTT broker refused us: %s", reason)
             return
         client.subscribe(TOPIC, options=SubscribeOptions(qos=1))
+
+    def _answered(
+        self, _client: paho.Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _p: object
+    ) -> None:
+        if any(getattr(reason, "is_failure", False) for reason in reasons):
+            logger.error("MQTT broker does not let us read %s: %s", TOPIC, reasons)
+            return
         self.subscribed.set()
 
     def _disconnected(self, *_: object) -> None:
