@@ -175,29 +175,43 @@ class Pack:
 
     def rows(self, file: str) -> Iterator[Row]:
         """The rows of a CSV file in UTF-8, none where the pack does not bring it. Lines that begin with # are comments."""
+        numbered = self._lines(file)
+        reader = csv.reader((line for _number, line in numbered), strict=True)
+        names: list[str] = []
+        while True:
+            try:
+                cells = [cell.strip() for cell in next(reader)]
+            except StopIteration:
+                return
+            except csv.Error as error:
+                line = numbered[max(reader.line_num, 1) - 1][0]
+                raise PackError(
+                    file, str(error), "Quotes enclose a whole cell; a quote inside is written twice", row=line
+                ) from error
+            line = numbered[reader.line_num - 1][0]
+            if not names:
+                names = cells
+                twice = next((name for name in names if names.count(name) > 1), None)
+                if twice is not None:
+                    raise PackError(file, "the column stands twice", "Keep one of them", row=line, field=twice)
+                continue
+            if len(cells) != len(names):
+                raise PackError(file, "has another number of cells than the first line", "Count the commas", row=line)
+            yield Row(file, line, dict(zip(names, cells, strict=True)))
+
+    def _lines(self, file: str) -> list[tuple[int, str]]:
         path = self.folder / file
         if not path.is_file():
-            return
+            return []
         try:
             lines = list(io.StringIO(path.read_text(encoding="utf-8-sig")))
         except UnicodeDecodeError as error:
             raise PackError(file, str(error), "Save the file in UTF-8") from error
         numbered = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
-        reader = csv.DictReader((line for _number, line in numbered), strict=True)
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise PackError(
-                    file, str(error), "Quotes enclose a whole cell; a quote inside is written twice",
-                    row=numbered[min(reader.line_num, len(numbered)) - 1][0],
-                ) from error  # fmt: skip
-            line = numbered[min(reader.line_num, len(numbered)) - 1][0]
-            if None in cells or None in cells.values():
-                raise PackError(file, "has another number of cells than the first line", "Count the commas", row=line)
-            yield Row(file, line, {name.strip(): value.strip() for name, value in cells.items()})
+        for number, line in numbered:
+            if "\0" in line:
+                raise PackError(file, "holds a NUL character", "Save the file as plain text in UTF-8", row=number)
+        return numbered
 
     def table(self, file: str, *, needed: Collection[str], optional: Collection[str] = ()) -> Iterator[Row]:
         """As `rows`, with the columns checked: none missing, none unknown. Optional ones left out read as empty."""
