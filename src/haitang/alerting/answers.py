@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from haitang.accounts.models import User
 from haitang.alerting import dissemination, measure
@@ -80,6 +81,11 @@ class Row:
         return bool(one and one.done_by and one.done_by.organisation_id != one.owner_id)
 
     @property
+    def took(self) -> str:
+        """How long the answer took, in words."""
+        return span(self.seconds)
+
+    @property
     def rank(self) -> int:
         """What needs a call first comes first."""
         if self.obligation is None:
@@ -116,10 +122,20 @@ class Board:
         return round(100 * self.measured.rate)
 
     @property
-    def times(self) -> list[tuple[int, timedelta | None]]:
-        """How long until 50, 90, 95 % had answered."""
-        found = self.measured.seconds_to.items()
-        return [(round(100 * share), None if s is None else timedelta(seconds=s)) for share, s in found]
+    def times(self) -> list[tuple[int, str]]:
+        """How long until 50, 90, 95 % had answered, in words; empty where they have not."""
+        return [(round(100 * share), span(seconds)) for share, seconds in self.measured.seconds_to.items()]
+
+
+def span(seconds: float | None) -> str:
+    """A span of time in few words; empty for none."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return _("%(n)s s") % {"n": round(seconds)}
+    if seconds < 6000:
+        return _("%(n)s min") % {"n": round(seconds / 60)}
+    return _("%(n)s h") % {"n": f"{seconds / 3600:.1f}"}
 
 
 def asked(warning: Warning) -> QuerySet[Obligation]:

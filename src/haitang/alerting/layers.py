@@ -17,7 +17,7 @@ from haitang.geo.catalogue import Group, Look, Pair, Property, fill, layer
 COLOURS = {colour.value: colour.value for colour in ColourChoice}
 LEGEND = [(colour.value, colour.label) for colour in ColourChoice]
 LIVE = ("alerting.publish", "alerting.expire")
-STYLE = fill("grey", opacity=0.28, width=1.6, by="colour", colours=COLOURS, label="")
+STYLE = fill("grey", opacity=0.4, width=1.6, by="colour", colours=COLOURS, label="")
 
 
 def _standing(look: Look) -> Any:
@@ -40,7 +40,7 @@ def _finish(properties: dict[str, Any]) -> Mapping[str, Any]:
 
 
 def _reader(look: Look, keys: Sequence[Any]) -> Mapping[Any, Mapping[str, Any]]:
-    return dict.fromkeys(keys, {"signed_in": look.user.is_authenticated})
+    return {key: {"signed_in": look.user.is_authenticated} for key in keys}
 
 
 def _properties(prefix: str) -> dict[str, Property]:

@@ -56,7 +56,9 @@ def fill(text: str, facts: Facts, *, language: str, zone: tzinfo) -> str:
         "hours": f"{hours:.0f}" if hours >= 1 else "1",
         "cause": facts.cause,
     }
-    return tidy(_FIELD.sub(lambda match: values[match[1]], text))
+    filled = tidy(_FIELD.sub(lambda match: values[match[1]], text))
+    # "a {colour}": an orange warning, and nothing else begins with a vowel.
+    return re.sub(r"\b([Aa]) (?=orange\b)", r"\1n ", filled) if english else filled
 
 
 def tidy(text: str) -> str:
@@ -142,7 +144,9 @@ def brief(text: str, most: int = 60) -> str:
 
 def loudspeaker(words: Words, *, exercise: bool, language: str = "zh") -> str:
     """What the village loudspeaker says: no signs that a voice cannot speak, said twice."""
-    text = re.sub(r"[\[\]【】()（）/]", "，", f"{words.headline}。{words.instruction}")
+    # A numbered list is spoken as sentences, and a bracket as a pause.
+    said = re.sub(r"^\s*\d+[.、．]\s*", "", words.instruction, flags=re.MULTILINE).replace("\n", "")
+    text = re.sub(r"[\[\]【】()（）/]", "，", f"{words.headline}。{said}")
     text = re.sub(r"，+", "，", text).replace("，。", "。").strip("，")
     calling = "Attention please. " if language.startswith("en") else "请注意，"
     again = " Once more. " if language.startswith("en") else "再播送一遍，"

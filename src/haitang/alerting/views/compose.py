@@ -247,8 +247,17 @@ def _context(request: HttpRequest, desk: _Desk, form: ComposeForm, worded: datet
         "back": desk.back if desk.back.startswith("/") else None,
         "districts": [(p, p.code in codes, " ".join(q.code for q in places if q.level == Level.TOWNSHIP)) for p in places if p.level == Level.DISTRICT],
         "townships": [(p, p.code in codes) for p in places if p.level == Level.TOWNSHIP],
-        "colours": ColourChoice, "colour": form["colour"].value(),
+        "colours": ColourChoice, "colour": form["colour"].value(), "audiences": _audience_choices(form),
     }  # fmt: skip
+
+
+def _audience_choices(form: ComposeForm) -> list[tuple[str, Any, bool]]:
+    """Each audience, its name, and whether it is ticked; none where the form does not ask."""
+    if "audiences" not in form.fields:
+        return []
+    field: Any = form.fields["audiences"]
+    ticked = {str(one) for one in form["audiences"].value() or ()}
+    return [(str(value), label, str(value) in ticked) for value, label in field.choices]
 
 
 def _panel(request: HttpRequest, composed: Composed | None, problems: list[str]) -> dict[str, Any]:
@@ -287,7 +296,7 @@ def _words(form: ComposeForm, shown: Texts, auto: Texts) -> list[dict[str, Any]]
             "is_line": name.startswith("headline"), "is_edited": getattr(shown, name) != getattr(auto, name),
             "language": name[-2:], "max_length": getattr(form.fields[name], "max_length", None),
         }
-        for name in TEXTS
+        for name in sorted(TEXTS, key=lambda name: name.endswith("_en"))
     ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from haitang.accounts.models import User
 from haitang.accounts.verbs import Forbidden, may
 from haitang.alerting import answers, cap, composing, dissemination, drafting, measure, services
+from haitang.alerting.answers import span
 from haitang.alerting.colours import Colour
 from haitang.alerting.feed import CAP_TYPE
 from haitang.alerting.forms import CancelForm, FilterForm, ReasonForm
@@ -271,7 +272,9 @@ def _channels(request: HttpRequest, found: Warning) -> list[dict[str, Any]]:
 
 
 def _entries(request: HttpRequest, found: Warning) -> list[Entry]:
+    """What people and the ladder did. Every single message and every request would drown it; the board shows those."""
     rows = Entry.objects.visible_to(request.user).filter(thread=dissemination.thread_name(found), space=found.space)
+    rows = rows.exclude(verb__startswith="delivery.").exclude(verb__in=("obligations.issue", "obligations.withdraw"))
     return list(rows.order_by("-seq")[:60])
 
 
@@ -285,7 +288,7 @@ def _steps(found: Warning) -> list[dict[str, Any]]:
         ("publish", _("Published"), found.published_at, None),
     ]
     gaps = {step.end: step.seconds for step in measure.steps([(name, at) for name, _label, at, _who in made])}
-    steps = [{"label": label, "at": at, "who": who, "seconds": gaps.get(name)} for name, label, at, who in made]
+    steps = [{"label": label, "at": at, "who": who, "took": span(gaps.get(name))} for name, label, at, who in made]
     return steps if found.cause_at else steps[1:]
 
 
