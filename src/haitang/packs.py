@@ -55,6 +55,10 @@ class Row(Mapping[str, str]):
     def __contains__(self, name: object) -> bool:
         return name in self._cells
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The text of a cell, the default where the file has no such column."""
+        return self._cells.get(name, default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._cells)
 

@@ -50,6 +50,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
 
 from haitang.accounts.actors import Actor
 from haitang.accounts.models import Organisation, OrganisationKind, User
@@ -231,39 +232,53 @@ def _by_rule(pack: Pack, bodies: Mapping[str, Organisation], named: Mapping[str,
     names = set(named)
     for number, post in enumerate(pack.toml(RULES).get("post", []), start=1):
         where = f"post {number}"
-        missing = sorted({"organisations", "role", "username"} - set(post))
-        if missing:
-            raise PackError(RULES, f"needs {', '.join(missing)}", field=where)
-        wanted = post["organisations"]
-        if isinstance(wanted, str) and wanted not in OrganisationKind.values:
-            raise PackError(RULES, "is not a kind of organisation", f"Use {', '.join(OrganisationKind.values)}, or a list of codes",
-                            field=f"{where}, organisations", value=wanted)  # fmt: skip
-        unknown = [] if isinstance(wanted, str) else [code for code in wanted if code not in bodies]
-        if unknown:
-            raise PackError(
-                RULES, f"no organisation has the code {', '.join(unknown)}", field=f"{where}, organisations"
-            )
-        if post["role"] not in Role.values:
-            raise PackError(
-                RULES, "is not a role", f"Use {', '.join(Role.values)}", field=f"{where}, role", value=post["role"]
-            )
-        rank = int(post.get("rank", 1))
+        wanted, role, rank, username = _post(post, where, bodies)
         for body in bodies.values():
             if (body.kind != wanted if isinstance(wanted, str) else body.code not in wanted) or (
                 body.pk,
                 rank,
             ) in taken:
                 continue
-            username = str(post["username"]).replace("{code}", body.code.lower())
-            if username in names:
-                raise PackError(
-                    RULES, "stands twice", "Let the name hold {code}", field=f"{where}, username", value=username
-                )
-            names.add(username)
+            name = username.replace("{code}", body.code.lower())
+            if name in names:
+                raise _bad(where, "username", name, "stands twice", "Let the name hold {code}")
+            names.add(name)
             taken.add((body.pk, rank))
-            yield User(
-                username=username, role=post["role"], organisation=body, rank=rank, post=str(post.get("post", ""))
-            )
+            user = User(username=name, role=role, organisation=body, rank=rank, post=str(post.get("post", "")))
+            try:
+                user.clean_fields(exclude={"organisation", "password", "name_zh"})
+            except ValidationError as error:
+                field, texts = next(iter(error.message_dict.items()))
+                raise _bad(where, field, getattr(user, field), " ".join(texts)) from error
+            yield user
+
+
+def _post(post: Any, where: str, bodies: Mapping[str, Organisation]) -> tuple[str | list[str], str, int, str]:
+    """Whom a rule means, with which role, rank and username."""
+    if not isinstance(post, Mapping):
+        raise PackError(RULES, "is not a table", "Write it as [[post]]", field=where)
+    for name in ("organisations", "role", "username"):
+        if not post.get(name):
+            raise _bad(where, name, None, "a value is needed here")
+    wanted = post["organisations"]
+    if isinstance(wanted, str) and wanted not in OrganisationKind.values:
+        kinds = ", ".join(OrganisationKind.values)
+        raise _bad(where, "organisations", wanted, "is not a kind of organisation", f"Use {kinds}, or a list of codes")
+    unknown = [] if isinstance(wanted, str) else [str(code) for code in wanted if code not in bodies]
+    if unknown:
+        raise _bad(
+            where, "organisations", ", ".join(unknown), "no organisation has this code", f"Add it to {ORGANISATIONS}"
+        )
+    if post["role"] not in Role.values:
+        raise _bad(where, "role", post["role"], "is not a role", f"Use {', '.join(Role.values)}")
+    rank = post.get("rank", 1)
+    if not isinstance(rank, int) or not 1 <= rank <= 99:
+        raise _bad(where, "rank", rank, "is not a rank", "Write a number from 1 to 99, without quotes")
+    return wanted, str(post["role"]), rank, str(post["username"])
+
+
+def _bad(where: str, field: str, value: object, rule: str, remedy: str = "") -> PackError:
+    return PackError(RULES, rule, remedy, field=f"{where}, {field}", value=value)
 
 
 def _add(made: dict[str, User], row: Row, user: User) -> None:

@@ -18,7 +18,7 @@ from haitang.accounts.scope import Scope, ScopedManager, ScopedQuerySet
 from haitang.geo.fields import GeometryField, GeometryMixin, GeometryVerbs
 from haitang.geo.names import localised
 from haitang.monitoring.quantities import QUANTITIES, Quantity
-from haitang.monitoring.rules import Aggregate, Direction, Level, RuleError, RuleSpec
+from haitang.monitoring.rules import Aggregate, Direction, Level, RuleSpec
 
 CODE = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$", _("Use letters, digits, dot, dash and underscore; begin with a letter or digit.")
@@ -289,7 +289,7 @@ class Rule(models.Model):
         """A rule must not contradict itself."""
         try:
             self.spec().check()
-        except RuleError as error:
+        except ValueError as error:  # RuleError, or a choice that the field's own check names too
             raise ValidationError(str(error)) from error
 
     def describe(self, language: str) -> str:
