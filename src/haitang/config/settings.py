@@ -137,7 +137,7 @@ TEMPLATES = [
 
 # synchronous=FULL: a reading or an acknowledgement that was answered has reached the disk, also through a power cut.
 _SQLITE = {
-    "ENGINE": "django.db.backends.sqlite3",
+    "ENGINE": "haitang.config.sqlite3",  # Django's own, with writers that wait fairly
     "NAME": DATA / "haitang.sqlite3",
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",

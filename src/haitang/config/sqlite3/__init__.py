@@ -1,0 +1,1 @@
+"""Django's SQLite store, with writers that wait their turn fairly. See base.py."""
