@@ -40,7 +40,6 @@ from haitang.geo.models import Level, Place, PlaceShape
 LANGUAGES = ("zh", "en")
 # A colour says how sure and how near, until somebody says otherwise.
 URGENCY = {Colour.RED: "Immediate", Colour.ORANGE: "Expected", Colour.YELLOW: "Expected", Colour.BLUE: "Future"}
-PROVISIONAL_SERIAL = 0
 
 
 def policy() -> Policy:
@@ -296,7 +295,9 @@ def check(warning: Warning, *, at: datetime, area: Where | None = None) -> tuple
     `area` is given for a warning that has not been saved.
     """
     unit = policy()
-    name = warning.identifier or identifiers.make(unit.sender, at, PROVISIONAL_SERIAL)
+    # The name it would get: not that of a message before it, which may be of this very second.
+    before = {one.identifier for one in unexpired_ancestors(warning, at)}
+    name = warning.identifier or identifiers.next_free(unit.sender, at, before)
     alert = to_alert(bulletin(warning, identifier=name, sent=at, area=area))
     try:
         data = cap.build(alert)

@@ -27,7 +27,7 @@ add_kind(
     Kind(
         id="alerting.approve",
         label=_("Approve a warning"),
-        icon="stamp",
+        icon="rubber-stamp",
         done_label=pgettext_lazy("obligation button", "Read and decide"),
         may_refuse=False,
         warn_s=300,
