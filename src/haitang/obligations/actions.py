@@ -17,7 +17,10 @@ WITHDRAW = pgettext_lazy("obligation button", "Withdraw")
 
 @dataclass(frozen=True)
 class Action:
-    """One button. `asks` names what must be filled in first, so that it is not a matter of one press."""
+    """One button. `asks` names what must come first, so that it is not a matter of one press.
+
+    "report", "reason", "reopen": a form; "page": what is done on the page that the obligation is about.
+    """
 
     verb: str
     label: Text
@@ -35,7 +38,9 @@ def actions(user: User, obligation: Obligation) -> list[Action]:
         report = Action(
             "done", kind.done_label, icon="circle-check", style="primary", asks="" if kind.one_press else "report"
         )
-        if kind.one_press:
+        if kind.elsewhere:
+            found.append(Action("done", kind.done_label, icon="arrow-right", style="primary", asks="page"))
+        elif kind.one_press:
             found.append(report)
         else:
             if State.RECEIVED in allowed:

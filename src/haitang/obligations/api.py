@@ -10,7 +10,7 @@ from ninja import Field, Query, Router, Schema
 
 from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Forbidden, require
-from haitang.obligations import queries, services
+from haitang.obligations import queries, reach, services
 from haitang.obligations.models import Obligation
 from haitang.spaces.models import Space
 
@@ -144,7 +144,7 @@ def index(request: HttpRequest, filters: Query[Filters]) -> Any:
         rows = rows.filter(thread=filters.thread)
     rows = queries.of_status(queries.searched(rows, filters.q), filters.status, request.user)
     rows = queries.of_tab(rows, filters.tab, request.user)
-    page = queries.by_urgency(rows)[filters.offset : filters.offset + filters.limit]
+    page = queries.in_order(rows, filters.status)[filters.offset : filters.offset + filters.limit]
     return {"count": rows.order_by().count(), "items": list(page)}
 
 
@@ -173,7 +173,9 @@ def start(request: HttpRequest, id: int) -> Any:
 def complete(request: HttpRequest, id: int, report: ReportIn) -> Any:
     """Say that it is done."""
     position = None if report.lon is None or report.lat is None else (report.lon, report.lat)
-    return services.complete(_find(request, id, "done"), by=request.user, note=report.note, position=position)
+    found = _find(request, id, "done")
+    reach.must_be_here(found)
+    return services.complete(found, by=request.user, note=report.note, position=position)
 
 
 @router.post("/{int:id}/confirm", response=ANSWERS, summary="Confirm")

@@ -10,7 +10,7 @@ from haitang.obligations import queries
 from haitang.obligations.actions import actions
 from haitang.obligations.models import OPEN, Obligation
 
-DESK_ROWS, PHONE_ROWS, WALL_ROWS = 8, 20, 8
+DESK_ROWS, PHONE_ROWS, WALL_ROWS = 8, 20, 6
 
 
 @desk_card("obligations.mine", order=10, roles=STAFF, live=("obligations.",))
@@ -36,9 +36,11 @@ def phone(request: HttpRequest) -> Card:
     """What I have to do, one card each, answered by one press where that is enough."""
     rows = queries.needs(request.user, queries.space_of(request))
     found = list(rows[: PHONE_ROWS + 1])
-    cards = [
-        (row, [action for action in actions(request.user, row) if not action.asks][:1]) for row in found[:PHONE_ROWS]
-    ]
+    cards = []
+    for row in found[:PHONE_ROWS]:
+        possible = actions(request.user, row)
+        presses = [action for action in possible if not action.asks][:1]
+        cards.append((row, presses, next((action for action in possible if action.asks == "page"), None)))
     return Card("obligations/cards/phone.html", {"cards": cards, "more": len(found) > PHONE_ROWS})
 
 

@@ -188,6 +188,7 @@ def send(
         title_zh=title[0], title_en=title[1], body_zh=body[0], body_en=body[1],
         url=obligation.get_absolute_url(), about=obligation, thread=obligation.own_thread,
         colour="red" if obligation.is_overdue else obligation.colour, by=SYSTEM, in_order=in_order,
+        drill=bool(obligation.data.get("drill")),
     )  # fmt: skip
 
 

@@ -9,11 +9,13 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from haitang.accounts.models import Organisation
-from haitang.obligations.kinds import KINDS
+from haitang.accounts.models import Organisation, OrganisationKind
+from haitang.obligations.kinds import KINDS, ORDERED
+from haitang.obligations.reach import may_order
 from haitang.obligations.services import MOST_NOTE, MOST_REASON
 
 MOST_PHOTOS = 9
+URGENCIES = [("", _("Ordinary")), ("yellow", _("Pressing")), ("orange", _("Very pressing")), ("red", _("At once"))]
 STATUS_CHOICES = [
     ("open", _("To be done or decided")), ("overdue", pgettext_lazy("obligation", "Overdue")), ("waiting", _("Waiting for a decision")),
     ("closed", _("Ended")), ("any", _("All states")),
@@ -142,3 +144,32 @@ class ReopenForm(ReasonForm):
         field = self.fields["owner"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = Organisation.objects.visible_to(user).order_by("path")
+
+
+class OrderForm(forms.Form):
+    """A task for organisations."""
+
+    title_zh = forms.CharField(label=_("What must be done"), max_length=200)
+    title_en = forms.CharField(label=_("The same in English"), max_length=300, required=False)
+    detail_zh = forms.CharField(
+        label=_("How, and what to report"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    due_at = forms.DateTimeField(
+        label=_("Due time"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    )
+    colour = forms.ChoiceField(label=_("Urgency"), required=False, choices=URGENCIES)
+    kind = forms.ChoiceField(label=_("Kind"))
+    owners = forms.ModelMultipleChoiceField(
+        label=_("Organisations"), queryset=Organisation.objects.none(), widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind, owners = self.fields["kind"], self.fields["owners"]
+        assert isinstance(kind, forms.ChoiceField) and isinstance(owners, forms.ModelMultipleChoiceField)
+        kind.choices = [(id, KINDS[id].label) for id in ORDERED]
+        rows = may_order(user)
+        # The district speaks to townships, departments and enterprises; villages are a township's.
+        if user.organisation and user.organisation.place and user.organisation.place.parent_id is None:
+            rows = rows.exclude(kind=OrganisationKind.VILLAGE)
+        owners.queryset = rows

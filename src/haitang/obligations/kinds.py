@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from haitang.accounts.roles import OPERATIONS
 from haitang.obligations import ladder as rungs
 
 Text = str | Promise
@@ -40,7 +41,8 @@ TASK_LADDER: tuple[Mapping[str, Any], ...] = (
 class Kind:
     """One kind: its words, and what its rows need.
 
-    `one_press`: a single press answers it, it is not received and started first. `confirm_roles`: who confirms what was
+    `one_press`: a single press answers it, it is not received and started first. `elsewhere`: it is done by what is
+    decided or written on the page at its `url`, by that slice's verb; its button leads there. `confirm_roles`: who confirms what was
     done (None: nobody needs to). `ladder`: the steps when `issue` gives none. `link_hours`: how long a signed answer
     link can be used. `warn_s`: how long before the due time the countdown warns.
     """
@@ -49,6 +51,7 @@ class Kind:
     label: Text
     icon: str = "checklist"
     one_press: bool = False
+    elsewhere: bool = False
     receive_label: Text = RECEIVE
     start_label: Text = START
     done_label: Text = DONE
@@ -86,4 +89,12 @@ def kind_of(id: str) -> Kind:
     return KINDS.get(id) or Kind(id=id, label=id)
 
 
-add_kind(Kind(id="obligations.task", label=_("Task"), icon="checklist", ladder=TASK_LADDER))
+# What can be given from the desk, outside any incident or warning.
+TASK = add_kind(Kind(id="obligations.task", label=_("Task"), icon="checklist", ladder=TASK_LADDER))
+SUPERVISED = add_kind(
+    Kind(
+        id="obligations.supervised", label=_("Task under supervision"), icon="eye-check", ladder=TASK_LADDER, photo_wanted=True,
+        note_wanted=True, confirm_roles=OPERATIONS,
+    )
+)  # fmt: skip
+ORDERED = (TASK.id, SUPERVISED.id)

@@ -137,6 +137,7 @@ class Obligation(models.Model):
             # run_due takes what is due from here.
             models.Index(fields=["space", "next_at"], name="obligations_due", condition=Q(next_at__isnull=False)),
             models.Index(fields=["space", "state", "due_at"], name="obligations_list"),
+            models.Index(fields=["space", "-issued_at"], name="obligations_record"),
             models.Index(fields=["subject_type", "subject_id"], name="obligations_subject"),
             models.Index(fields=["space", "thread"], name="obligations_thread"),
         ]

@@ -90,6 +90,11 @@ def by_urgency(rows: QuerySet[Obligation]) -> QuerySet[Obligation]:
     return rows.alias(rank=rank).order_by("rank", F("due_at").asc(nulls_last=True), "-issued_at", "-pk")
 
 
+def in_order(rows: QuerySet[Obligation], status: str) -> QuerySet[Obligation]:
+    """What presses first where something may still press; the newest first where the list is a record."""
+    return rows.order_by("-issued_at", "-pk") if status in {"closed", "any"} else by_urgency(rows)
+
+
 def needs(user: User, space: Space) -> QuerySet[Obligation]:
     """What this user has to do or to decide now, the most pressing first."""
     rows = seen_by(user, space).filter((reach.mine(user) & Q(state__in=OPEN)) | reach.awaiting(user))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from haitang.accounts.actors import Actor, System
-from haitang.accounts.models import User
+from haitang.accounts.models import Organisation, User
 from haitang.accounts.roles import OPERATIONS, STAFF, Role
-from haitang.accounts.verbs import Forbidden
+from haitang.accounts.verbs import Forbidden, Refused
 from haitang.obligations.kinds import KINDS
 from haitang.obligations.models import Obligation, State
 
 # Other platforms answer for what they were asked, by their access token.
 ANSWERERS = STAFF | {Role.MACHINE}
 DIRECTORS = STAFF
+ORDERERS = OPERATIONS | {Role.DEPARTMENT, Role.TOWNSHIP}
 
 
 def sees(user: User, obligation: Obligation) -> bool:
@@ -37,8 +38,11 @@ def directs(user: User, obligation: Obligation) -> bool:
 
 
 def confirms(user: User, obligation: Obligation) -> bool:
-    """Whether this user, who sees it, confirms what was done: one of the kind's roles, and not who did it."""
-    return user.role in (obligation.kind_info.confirm_roles or ()) and user.pk != obligation.done_by_id
+    """Whether this user, who sees it, confirms what was done: one of the kind's roles or the issuer, and not who did it."""
+    roles = obligation.kind_info.confirm_roles or ()
+    return (
+        bool(roles) and user.pk != obligation.done_by_id and (user.role in roles or user.pk == obligation.issued_by_id)
+    )
 
 
 def must_answer(by: Actor, obligation: Obligation) -> None:
@@ -48,6 +52,12 @@ def must_answer(by: Actor, obligation: Obligation) -> None:
             _("%(title)s is for %(owner)s to answer; %(who)s does not belong to it.")
             % {"title": obligation.title, "owner": obligation.owner.name, "who": by.name or by.username}
         )
+
+
+def must_be_here(obligation: Obligation) -> None:
+    """Refused where a press decides nothing, because it is done on the page that it is about."""
+    if obligation.kind_info.elsewhere:
+        raise Refused(_("This is done on the page that it is about: decide or write there."))
 
 
 def must_direct(by: Actor, obligation: Obligation) -> None:
@@ -83,7 +93,19 @@ def awaiting(user: User) -> Q:
     condition = refused & Q(issued_by=user.pk)
     if user.role in OPERATIONS:
         condition |= refused & Q(issued_by__isnull=True)
-    kinds = [kind.id for kind in KINDS.values() if user.role in (kind.confirm_roles or ())]
-    if kinds:
-        condition |= Q(state=State.DONE, kind__in=kinds) & (Q(done_by__isnull=True) | ~Q(done_by=user.pk))
-    return condition
+    confirmed = [kind for kind in KINDS.values() if kind.confirm_roles]
+    to_confirm = Q(kind__in=[kind.id for kind in confirmed if user.role in (kind.confirm_roles or ())])
+    to_confirm |= Q(kind__in=[kind.id for kind in confirmed], issued_by=user.pk)
+    return condition | (Q(state=State.DONE) & to_confirm & (Q(done_by__isnull=True) | ~Q(done_by=user.pk)))
+
+
+def may_order(user: User) -> QuerySet[Organisation]:
+    """The organisations this user may give a task to: the own one, those below it, and those in its place; none above."""
+    body = user.organisation
+    if user.role not in ORDERERS or body is None:
+        return Organisation.objects.none()
+    within = Q(path__startswith=body.path)
+    if body.place:
+        within |= Q(place__path__startswith=body.place.path)
+    above = [body.path[: end + 1] for end, sign in enumerate(body.path) if sign == "/"][:-1]
+    return Organisation.objects.filter(within).exclude(path__in=above).order_by("path")

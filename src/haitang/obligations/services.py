@@ -16,20 +16,20 @@ from django.utils.translation import gettext as _
 
 from haitang.accounts.actors import Actor, System
 from haitang.accounts.models import Organisation, User
-from haitang.accounts.verbs import Refused, verb
+from haitang.accounts.verbs import Forbidden, Refused, verb
 from haitang.delivery.channel import channel_of
 from haitang.geo.models import Place
 from haitang.journal.services import record, thread_of
-from haitang.obligations import evidence, ladder, reach, recipients
+from haitang.obligations import answered, evidence, ladder, reach, recipients
 from haitang.obligations.escalation import english, hold, local, names, run_due, send, set_next
-from haitang.obligations.kinds import KINDS, kind_of
+from haitang.obligations.kinds import KINDS, ORDERED, kind_of
 from haitang.obligations.models import MOVES, OPEN, Evidence, Obligation, State
 from haitang.obligations.reach import ANSWERERS, DIRECTORS
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 __all__ = [
-    "add_evidence", "complete", "confirm", "for_subject", "issue", "open_for", "receive", "refuse", "remark", "reopen",
+    "add_evidence", "complete", "confirm", "for_subject", "issue", "open_for", "order", "receive", "refuse", "remark", "reopen",
     "run_due", "start", "withdraw",
 ]  # fmt: skip
 
@@ -61,7 +61,8 @@ def issue(
     """Oblige an organisation to something; called inside the transaction of the verb that asks for it.
 
     Without a `place` it lies where its owner does; without a `ladder` the kind's own is climbed, by `run_due`. A `key`
-    makes issuing idempotent: the obligation of that key in this space is returned as it is.
+    makes issuing idempotent: the obligation of that key in this space is returned as it is. In `data`, `link_hours`
+    says how long answer links live, and `drill` keeps its messages from every transport, also in the live space.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("obligations.issue must run in the transaction of the change that asks for it")
@@ -106,6 +107,42 @@ def _in_time(rows: Iterable[Mapping[str, Any]], opened: datetime, due: datetime 
     return [step.plain() for step in steps]
 
 
+@verb("obligations.order", roles=reach.ORDERERS)
+def order(
+    *,
+    space: Space,
+    kind: str,
+    owners: Sequence[Organisation],
+    title_zh: str,
+    by: Actor,
+    due_at: datetime,
+    title_en: str = "",
+    detail_zh: str = "",
+    detail_en: str = "",
+    colour: str = "",
+) -> list[Obligation]:
+    """Give a task to organisations in one's reach, outside any incident or warning."""
+    if kind not in ORDERED:
+        raise ValueError(f"kind {kind!r} is not one of {', '.join(ORDERED)}")
+    if not title_zh.strip():
+        raise Refused(_("Say what must be done."))
+    if not owners:
+        raise Refused(_("Choose at least one organisation."))
+    if due_at <= now(space):
+        raise Refused(_("It would be due before it is given: choose a later time."))
+    if not isinstance(by, System):
+        within = set(reach.may_order(by).filter(pk__in=[owner.pk for owner in owners]).values_list("pk", flat=True))
+        if outside := [owner.name for owner in owners if owner.pk not in within]:
+            raise Forbidden(_("Outside your reach: %(names)s") % {"names": ", ".join(outside)})
+    return [
+        issue(
+            space=space, kind=kind, owner=owner, subject=owner, title_zh=title_zh.strip(), title_en=title_en.strip() or title_zh.strip(),
+            detail_zh=detail_zh, detail_en=detail_en, by=by, due_at=due_at, colour=colour,
+        )
+        for owner in owners
+    ]  # fmt: skip
+
+
 @verb("obligations.receive", roles=ANSWERERS)
 def receive(obligation: Obligation, *, by: Actor) -> Obligation:
     """Say that the owner has taken notice of it."""
@@ -141,8 +178,12 @@ def complete(
     note: str = "",
     photos: Sequence[File[bytes]] = (),
     position: tuple[float, float] | None = None,
+    link: str = "",
 ) -> Obligation:
-    """Say that it is done, with a note, photographs and the place (longitude, latitude in WGS-84) if wanted."""
+    """Say that it is done, with a note, photographs and the place (longitude, latitude in WGS-84) if wanted.
+
+    `link` is the path of the signed link by which the answer came.
+    """
     _lock(obligation)
     reach.must_answer(by, obligation)
     note = _text(note, MOST_NOTE, _("note"))
@@ -154,6 +195,8 @@ def complete(
     _check_move(obligation, State.DONE)
     added = [evidence.keep(obligation, photo, by=_person(by), at=at, lon=lon, lat=lat) for photo in photos]
     kept = [row for row in added if row is not None]
+    if isinstance(by, User):
+        answered.note(obligation, by, link)
     late = obligation.due_at is not None and at > obligation.due_at
     minutes = int((at - obligation.due_at).total_seconds() // 60) if obligation.due_at and late else 0
     zh, en = (f"逾期 {minutes} 分钟完成", f"Done {minutes} min late") if late else ("完成", "Done")

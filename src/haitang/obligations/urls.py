@@ -9,6 +9,7 @@ app_name = "obligations"
 urlpatterns = [
     path("obligations/", desk.mine, name="mine"),
     path("obligations/export.csv", desk.export, name="export"),
+    path("obligations/new/", desk.order, name="order"),
     path("obligations/<int:pk>/", desk.detail, name="detail"),
     path("obligations/<int:pk>/<slug:verb>/", desk.act, name="act"),
     path("obligations/evidence/<int:pk>/", files.evidence, name="evidence"),

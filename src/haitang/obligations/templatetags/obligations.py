@@ -14,10 +14,15 @@ from haitang.obligations.models import Obligation
 register = template.Library()
 
 
-def dressed(rows: Iterable[Obligation], user: Any) -> list[tuple[Obligation, list[Action]]]:
-    """Rows, each with the buttons that can be pressed in a list."""
+def dressed(rows: Iterable[Obligation], user: Any) -> list[tuple[Obligation, list[Action], Action | None]]:
+    """Rows, each with the buttons that can be pressed in a list, or the one that leads to the page where words are asked."""
     known = bool(getattr(user, "is_authenticated", False))
-    return [(row, [action for action in actions(user, row) if not action.asks] if known else []) for row in rows]
+    found = []
+    for row in rows:
+        possible = actions(user, row) if known else []
+        presses = [action for action in possible if not action.asks]
+        found.append((row, presses, possible[0] if possible and (not presses or possible[0].asks == "page") else None))
+    return found
 
 
 @register.inclusion_tag("obligations/parts/rows.html", takes_context=True, name="obligations")
@@ -50,5 +55,5 @@ def obligation_buttons(
 ) -> dict[str, Any]:
     """The buttons of one obligation that need nothing but a press."""
     request = context.get("request")
-    [(row, found)] = dressed([obligation], getattr(request, "user", None))
+    [(row, found, _open)] = dressed([obligation], getattr(request, "user", None))
     return {"obligation": row, "actions": found, "next": next or _back(request), "wide": wide, "csrf_token": context.get("csrf_token")}  # fmt: skip

@@ -13,7 +13,7 @@ from haitang.accounts.verbs import Forbidden, Refused
 from haitang.obligations import links, services
 from haitang.obligations.forms import ReasonForm, ReportForm
 from haitang.obligations.models import LinkOutcome, State
-from haitang.obligations.reach import answers_for
+from haitang.obligations.reach import answers_for, must_be_here
 
 # Bad links from one address before it is turned away, and for how long. Good ones always open: many people may share
 # an address, and nobody must be kept from answering by a neighbour who guesses.
@@ -59,17 +59,21 @@ def _do(request: HttpRequest, opened: links.Opened) -> str:
             form = ReportForm(request.POST, request.FILES)
             if not form.is_valid():
                 return " ".join(" ".join(errors) for errors in form.errors.values())
+            must_be_here(obligation)
             if obligation.is_open:
                 given = form.cleaned_data
                 services.complete(
-                    obligation, by=user, note=given["note"], photos=given["photos"], position=form.position()
-                )
+                    obligation, by=user, note=given["note"], photos=given["photos"], position=form.position(), link=request.path
+                )  # fmt: skip
         elif verb == "receive":
             if obligation.state == State.ISSUED:
                 services.receive(obligation, by=user)
         elif verb == "refuse":
+            reason = ReasonForm(request.POST)
+            if not reason.is_valid():
+                return " ".join(" ".join(errors) for errors in reason.errors.values())
             if obligation.is_open:
-                services.refuse(obligation, by=user, reason=request.POST.get("reason", ""))
+                services.refuse(obligation, by=user, reason=reason.cleaned_data["reason"])
         else:
             return _("This link cannot do that.")
     except (Refused, Forbidden) as error:
@@ -81,11 +85,8 @@ def _do(request: HttpRequest, opened: links.Opened) -> str:
 
 def _bad(request: HttpRequest, outcome: LinkOutcome) -> HttpResponse:
     key = f"obligations-bad-links-{request.META.get('REMOTE_ADDR', '')}"
-    cache.add(key, 0, WINDOW_S)
-    try:
-        tried = cache.incr(key)
-    except ValueError:
-        tried = 1
+    tried = cache.get(key, 0) + 1
+    cache.set(key, tried, WINDOW_S)
     if tried > MOST_BAD:
         outcome = LinkOutcome.LIMITED
     if tried <= MOST_BAD + 1:  # a flood is counted once and costs no write afterwards

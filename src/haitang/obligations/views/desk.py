@@ -12,21 +12,24 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from haitang.accounts.models import User
-from haitang.accounts.roles import STAFF
-from haitang.accounts.verbs import Refused, require
+from haitang.accounts.verbs import Refused, may, require
+from haitang.delivery.channel import CHANNELS
 from haitang.delivery.models import Delivery
 from haitang.journal.models import Entry
-from haitang.obligations import queries, services
+from haitang.obligations import queries, reach, services
 from haitang.obligations.actions import Action, actions
 from haitang.obligations.forms import (
     EvidenceForm,
     ListFilter,
+    OrderForm,
     ReasonForm,
     RemarkForm,
     ReopenForm,
@@ -34,7 +37,6 @@ from haitang.obligations.forms import (
     WithdrawForm,
 )
 from haitang.obligations.models import Obligation, State
-from haitang.obligations.reach import answers_for, directs
 
 PAGE = 50
 
@@ -58,9 +60,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     """What I, my organisation and those in my area have to do; the overdue on top."""
     rows, tab, form, wanted = _rows(request)
     counts = {name: queries.of_tab(rows, name, request.user).order_by().count() for name in queries.TABS}
-    ordered = queries.by_urgency(queries.of_tab(rows, tab, request.user))
-    if wanted["status"] == "closed":
-        ordered = ordered.order_by("-issued_at", "-pk")
+    ordered = queries.in_order(queries.of_tab(rows, tab, request.user), wanted["status"])
     page = Paginator(ordered, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -68,6 +68,7 @@ def mine(request: HttpRequest) -> HttpResponse:
         "counts": counts,
         "form": form,
         "wanted": wanted,
+        "may_order": may(request.user, "obligations.order"),
         "filtered": any(request.GET.get(name) for name in ("q", "kind", "status")),
     }
     part = request.headers.get("HX-Target") == "todo"
@@ -102,8 +103,8 @@ class _Echo:
 @login_required
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The list as it is filtered, as CSV; spreadsheets open it as UTF-8 and take no cell for a formula."""
-    rows, tab, _form, _wanted = _rows(request)
-    chosen = queries.by_urgency(queries.of_tab(rows, tab, request.user))
+    rows, tab, _form, wanted = _rows(request)
+    chosen = queries.in_order(queries.of_tab(rows, tab, request.user), wanted["status"])
     writer = csv.writer(_Echo())
 
     def lines() -> Iterator[str]:
@@ -164,19 +165,26 @@ def context_of(request: HttpRequest, found: Obligation) -> dict[str, Any]:
         "entries": entries.order_by("seq"),
         "evidence": list(found.evidence.select_related("added_by")),
         "evidence_form": EvidenceForm(auto_id="id_evidence_%s") if _may_add(user, found) else None,
-        "remark_form": RemarkForm(auto_id="id_remark_%s") if answers_for(user, found) or directs(user, found) else None,
-        "told": told.select_related("message").order_by("-pk")[:50],
+        "remark_form": RemarkForm(auto_id="id_remark_%s")
+        if reach.answers_for(user, found) or reach.directs(user, found)
+        else None,
+        "told": [
+            (each, CHANNELS[each.channel].label if each.channel in CHANNELS else each.channel)
+            for each in told.select_related("message").order_by("-pk")[:50]
+        ],
         "tab": "todo",
     }
 
 
 def _may_add(user: User, found: Obligation) -> bool:
-    return answers_for(user, found) and (found.is_open or found.state == State.DONE)
+    return reach.answers_for(user, found) and (found.is_open or found.state == State.DONE)
 
 
 def form_of(action: Action, found: Obligation, user: User) -> Any:
     """The form that a button opens."""
     auto_id = f"id_{action.verb}_%s"
+    if action.asks == "page":
+        return None
     if action.asks == "report":
         return ReportForm(auto_id=auto_id)
     if action.asks == "reopen":
@@ -184,10 +192,30 @@ def form_of(action: Action, found: Obligation, user: User) -> Any:
     return (WithdrawForm if action.verb == "withdraw" else ReasonForm)(auto_id=auto_id)
 
 
+@login_required
+def order(request: HttpRequest) -> HttpResponse:
+    """Give a task to organisations."""
+    require("obligations.order", request.user)
+    form = OrderForm(request.POST or None, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        issued = services.order(
+            space=queries.space_of(request), kind=given["kind"], owners=list(given["owners"]), title_zh=given["title_zh"],
+            title_en=given["title_en"], detail_zh=given["detail_zh"], due_at=given["due_at"], colour=given["colour"], by=request.user,
+        )  # fmt: skip
+        count = len(issued)
+        messages.success(
+            request, ngettext("Given to %(n)s organisation.", "Given to %(n)s organisations.", count) % {"n": count}
+        )
+        return redirect(issued[0].get_absolute_url() if count == 1 else f"{reverse('obligations:mine')}?tab=all")
+    return render(request, "obligations/order.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
 # -- verbs ------------------------------------------------------------------------------------------------------
 
 
 def _report(request: HttpRequest, found: Obligation) -> None:
+    reach.must_be_here(found)
     form = _valid(ReportForm(request.POST, request.FILES))
     services.complete(
         found,
@@ -265,6 +293,3 @@ def _valid(form: Any) -> Any:
             )
         )
     return form
-
-
-MENU_ROLES = STAFF
