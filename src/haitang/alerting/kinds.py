@@ -28,6 +28,7 @@ add_kind(
         id="alerting.approve",
         label=_("Approve a warning"),
         icon="rubber-stamp",
+        elsewhere=True,
         done_label=pgettext_lazy("obligation button", "Read and decide"),
         may_refuse=False,
         warn_s=300,
