@@ -254,6 +254,12 @@ def matching(hazard: str, colour: str, places: Iterable[Place], *, also: Iterabl
     )
 
 
+def level_met(plan: Plan, signals: Sequence[Signal]) -> PlanLevel | None:
+    """The gravest level of a plan whose condition holds with these warnings in force; None where none does. Two queries."""
+    townships = list(Place.objects.filter(level=PlaceLevel.TOWNSHIP, path__startswith=plan.place.path))
+    return _met(plan, None, signals, _ground(plan.place, townships, [plan]))
+
+
 def _near(path: str, places: Iterable[str]) -> bool:
     return any(conditions.touches(path, place) for place in places)
 
@@ -264,7 +270,7 @@ def _ground(place: Place, townships: Sequence[Place], plans: Sequence[Plan] = ()
     return Ground(place.path, below, codes | {place.code: place.path})
 
 
-def _met(plan: Plan, hazard: str, signals: Sequence[Signal], ground: Ground) -> PlanLevel | None:
+def _met(plan: Plan, hazard: str | None, signals: Sequence[Signal], ground: Ground) -> PlanLevel | None:
     for level in plan.levels.all():  # prefetched, the gravest first
         if not level.condition:
             continue
@@ -272,7 +278,8 @@ def _met(plan: Plan, hazard: str, signals: Sequence[Signal], ground: Ground) -> 
             node = conditions.parse(level.condition)
         except ConditionError:
             continue  # the linter shows it on the plan's page
-        if conditions.speaks_of(node, hazard) and conditions.holds(node, signals, ground):
+        speaks = hazard is None or conditions.speaks_of(node, hazard)
+        if speaks and conditions.holds(node, signals, ground):
             level.plan = plan
             return level
     return None
