@@ -25,7 +25,7 @@ STATUS_CHOICES = [
 class ListFilter(forms.Form):
     """What of the list is shown."""
 
-    q = forms.CharField(label=_("Words"), max_length=80, required=False)
+    q = forms.CharField(label=pgettext_lazy("obligation", "Words"), max_length=80, required=False)
     kind = forms.ChoiceField(label=_("Kind"), required=False)
     status = forms.ChoiceField(label=_("State"), choices=STATUS_CHOICES, required=False)
 
@@ -122,7 +122,9 @@ class WithdrawForm(forms.Form):
 class RemarkForm(forms.Form):
     """A remark for the record."""
 
-    text = forms.CharField(label=_("Remark"), max_length=MOST_NOTE, widget=forms.Textarea(attrs={"rows": 2}))
+    text = forms.CharField(
+        label=pgettext_lazy("obligation", "Remark"), max_length=MOST_NOTE, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class ReopenForm(ReasonForm):
@@ -172,4 +174,14 @@ class OrderForm(forms.Form):
         # The district speaks to townships, departments and enterprises; villages are a township's.
         if user.organisation and user.organisation.place and user.organisation.place.parent_id is None:
             rows = rows.exclude(kind=OrganisationKind.VILLAGE)
-        owners.queryset = rows
+        # Another platform is asked, not ordered.
+        owners.queryset = rows.exclude(kind=OrganisationKind.PLATFORM)
+        self.kinds = dict(owners.queryset.values_list("pk", "kind"))
+
+    def groups(self) -> list[tuple[str, list[Any]]]:
+        """The boxes of the organisations by their kind, townships first."""
+        found: dict[str, list[Any]] = {}
+        for box in self["owners"]:
+            found.setdefault(self.kinds[int(str(box.data["value"]))], []).append(box)
+        order = [OrganisationKind.TOWNSHIP, OrganisationKind.VILLAGE, *OrganisationKind]
+        return [(str(kind.label), found.pop(kind)) for kind in order if kind in found]

@@ -9,7 +9,7 @@ from django import template
 from django.utils.translation import gettext as _
 
 from haitang.obligations.actions import Action, actions
-from haitang.obligations.models import Obligation
+from haitang.obligations.models import Obligation, State
 
 register = template.Library()
 
@@ -21,7 +21,9 @@ def dressed(rows: Iterable[Obligation], user: Any) -> list[tuple[Obligation, lis
     for row in rows:
         possible = actions(user, row) if known else []
         presses = [action for action in possible if not action.asks]
-        found.append((row, presses, possible[0] if possible and (not presses or possible[0].asks == "page") else None))
+        leads = {"report", "page", *(["reopen"] if row.state == State.REFUSED else [])}
+        first = next((action for action in possible if action.asks in leads), None)
+        found.append((row, presses, first if first and (not presses or first.asks == "page") else None))
     return found
 
 

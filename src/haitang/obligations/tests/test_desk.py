@@ -203,3 +203,15 @@ def test_rows_can_be_shown_on_every_slices_page(house: SimpleNamespace, rf: Any)
     assert "empty" in Template("{% load obligations %}{% obligations rows %}").render(
         Context({"rows": rows.none(), "request": request})
     )
+
+
+def test_a_row_offers_the_next_step_and_not_every_step(house: SimpleNamespace, signed_in: Any) -> None:
+    make.issue(house.east, house.space, title_zh="在办")
+    services.refuse(
+        make.issue(house.east, house.space, title_zh="退回", by=house.duty), by=house.mayor, reason="没有船"
+    )
+    started = services.start(make.issue(house.east, house.space, title_zh="开始了"), by=house.mayor)
+    duty = signed_in("duty").get("/obligations/?tab=all").content.decode()
+    assert "重新下达" in duty and "撤回" not in duty and "没有船" in duty
+    mayor = signed_in("mayor").get("/obligations/").content.decode()
+    assert f'btn-primary" href="/obligations/{started.pk}/"' in mayor
