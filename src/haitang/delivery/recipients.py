@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from django.db.models import prefetch_related_objects
+
 from haitang.accounts.models import Organisation, User
 from haitang.accounts.roles import Role
 from haitang.geo.models import Place
@@ -31,7 +33,14 @@ class Recipient:
     @classmethod
     def of(cls, user: User, url: str = "") -> Recipient:
         """A person with an account."""
-        return cls(user=user, url=url).completed()
+        return cls(
+            user=user,
+            url=url,
+            name=user.name_zh or user.username,
+            phone=user.phone,
+            email=user.email,
+            wecom=user.wecom_id,
+        )
 
     def completed(self) -> Recipient:
         """The same with empty contact points filled in. Costs a query where the person's organisation was not fetched."""
@@ -66,10 +75,13 @@ class Recipient:
 
 
 def settle(to: Iterable[Recipient | User]) -> list[Recipient]:
-    """The recipients of a list, each once, with their contact points filled in."""
+    """The recipients of a list, each once, with their contact points filled in. At most four queries, however many."""
+    given = [Recipient(user=each) if isinstance(each, User) else each for each in to]
+    prefetch_related_objects([r.user for r in given if r.user], "organisation__place")
+    prefetch_related_objects([r.organisation for r in given if r.organisation], "place")
     found: dict[tuple[object, ...], Recipient] = {}
-    for each in to:
-        recipient = (Recipient(user=each) if isinstance(each, User) else each).completed()
+    for each in given:
+        recipient = each.completed()
         found.setdefault(recipient.identity, recipient)
     return list(found.values())
 

@@ -333,6 +333,7 @@ def serve(
     from haitang.config.env import env
     from haitang.delivery.gateways import SMTP_OFFSET, token
 
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every line it hears
     port = port or int(env("HAITANG_SIM_PORT"))
     path = store or Path(settings.DATA) / "simulators.sqlite3"
     path.parent.mkdir(parents=True, exist_ok=True)

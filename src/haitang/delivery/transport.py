@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import smtplib
 import socket
 import ssl
@@ -17,6 +18,9 @@ import httpx
 
 from haitang.delivery.channel import Trouble, Undeliverable
 from haitang.delivery.permit import Permit, require
+
+# It would log every address, and a robot's address carries its key.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 CONNECT_S, ANSWER_S, SMTP_S, PUSH_S = 3.0, 6.0, 5.0, 5.0
 MOST_ANSWER = 100_000

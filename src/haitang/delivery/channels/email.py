@@ -6,6 +6,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -45,13 +47,11 @@ class Email(Channel):
 def written(letter: Letter) -> EmailMessage:
     """The mail. A line break in a name or title cannot start another header: they are made one line."""
     sender = str(env("HAITANG_MAIL_FROM"))
-    address = parseaddr(letter.to)[1]
-    if "@" not in address or any(c.isspace() for c in address):
-        raise Undeliverable("mailbox_unknown: not an e-mail address")
-    message = EmailMessage()
     try:
-        message["From"], message["To"] = sender, address
-    except (ValueError, IndexError) as error:
+        validate_email(letter.to)
+        message = EmailMessage()
+        message["From"], message["To"] = sender, letter.to
+    except (ValidationError, ValueError, IndexError) as error:
         raise Undeliverable("mailbox_unknown: not an e-mail address") from error
     message["Subject"] = " ".join(letter.title.split())
     message["Message-ID"] = f"<{letter.key}@{(parseaddr(sender)[1].partition('@')[2] or 'localhost')}>"

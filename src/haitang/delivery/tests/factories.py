@@ -34,10 +34,13 @@ def organisation(where: Place | None = None, **fields: Any) -> Organisation:
 
 def user(role: Role = Role.TOWNSHIP, organisation: Organisation | None = None, **fields: Any) -> User:
     number = next(_numbers)
-    given = {"phone": f"138{number:08d}", "email": f"u{number}@example.org", "wecom_id": f"w{number}"}
-    return User.objects.create(
-        username=f"u{number}", name_zh=f"人{number}", role=role, organisation=organisation, **{**given, **fields}
-    )
+    given = {
+        "phone": f"138{number:08d}",
+        "email": f"u{number}@example.org",
+        "wecom_id": f"w{number}",
+        "name_zh": f"人{number}",
+    }
+    return User.objects.create(username=f"u{number}", role=role, organisation=organisation, **{**given, **fields})
 
 
 def exercise(start: datetime = T0) -> Space:
