@@ -77,6 +77,9 @@ class Catalogue:
     unit: Sequence[str]
     low: Floats
     high: Floats
+    scale: Floats
+    offset: Floats
+    """Canonical value = scale * value + offset, for values in the unit that the series is registered with."""
 
     @classmethod
     def of(cls, rows: Sequence[tuple[str, str, str, float | None, float | None]]) -> Catalogue:
@@ -88,6 +91,8 @@ class Catalogue:
             unit=[row[2] for row in rows],
             low=np.array([k.low if r[3] is None else r[3] for r, k in zip(rows, kinds, strict=True)], np.float64),
             high=np.array([k.high if r[4] is None else r[4] for r, k in zip(rows, kinds, strict=True)], np.float64),
+            scale=np.array([k.factor(r[2])[0] for r, k in zip(rows, kinds, strict=True)], np.float64),
+            offset=np.array([k.factor(r[2])[1] for r, k in zip(rows, kinds, strict=True)], np.float64),
         )
 
 
@@ -320,12 +325,9 @@ def _convert(raw: _Raw, position: Ints, value: Floats, catalogue: Catalogue, ref
 
 
 def _registered_units(position: Ints, value: Floats, catalogue: Catalogue) -> None:
-    for at in np.unique(position[position >= 0]).tolist():
-        kind = QUANTITIES[catalogue.quantity[at]]
-        if catalogue.unit[at] != kind.unit:
-            scale, offset = kind.factor(catalogue.unit[at])
-            mine = position == at
-            value[mine] = value[mine] * scale + offset
+    mine = position >= 0
+    at = position[mine]
+    value[mine] = value[mine] * catalogue.scale[at] + catalogue.offset[at]
 
 
 def _bounds(

@@ -7,7 +7,6 @@ step judges them.
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -19,12 +18,10 @@ from datetime import UTC, datetime
 from django.utils import timezone
 
 from haitang.accounts.verbs import Refused
-from haitang.monitoring import counts, edition, engine, intake
+from haitang.monitoring import counts, edition, gate, intake
 from haitang.monitoring.batch import Allowed, Batch, BatchError, Reason, Rejection, decode_csv, decode_json
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
-
-logger = logging.getLogger(__name__)
 
 _flood = threading.Lock()
 _turned_away: defaultdict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
@@ -83,20 +80,8 @@ def receive_all(space: Space, parcels: Sequence[Parcel], *, strict: bool = False
             groups.append(intake.Group(parcel.source, arrived, network.ids[batch.series], batch.time_ms, batch.value))
         receipts.append(Receipt(len(batch), batch.refused, batch.rejections))
     if groups or tally:
-        with intake.in_order(space.pk):
-            last = intake.append(space.pk, groups)
-            counts.add(space, tally)
-        if groups:
-            evaluate(space, last)
+        gate.enter(space, groups, tally)
     return receipts
-
-
-def evaluate(space: Space, upto: int) -> None:
-    """Judge what is in the log. A failure is logged and not passed on: the readings are safe, the next call tries again."""
-    try:
-        engine.advance(space, upto)
-    except Exception:
-        logger.exception("evaluation of %s failed; the log keeps what it could not judge", space.slug)
 
 
 def count_refusal(space: Space, source: str, outcome: str) -> None:

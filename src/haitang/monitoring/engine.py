@@ -12,7 +12,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -109,17 +109,18 @@ def forget() -> None:
     _shelf.brains.clear()
 
 
-def advance(space: Space, upto: int | None = None) -> int:
-    """Store and judge what is in the log; returns how many readings this call took. With `upto` it stops early if done.
+def turn(space_id: int) -> AbstractContextManager[None]:
+    """Wait for this thread's turn at a space (see `_Shelf.turn`)."""
+    return _shelf.turn(space_id)
+
+
+def advance(space: Space) -> int:
+    """Store and judge what is in the log, in steps; returns how many readings this call took.
 
     When it returns, everything that was in the log at the call is judged, by this process or another.
     """
-    if upto is not None and _cursor(space) >= upto:
-        return 0
     taken = 0
-    with _shelf.turn(space.pk):
-        if upto is not None and _cursor(space) >= upto:
-            return 0
+    with turn(space.pk):
         while True:
             rows, more = _step(space)
             taken += rows
@@ -127,10 +128,15 @@ def advance(space: Space, upto: int | None = None) -> int:
                 return taken
 
 
+def step(space: Space) -> bool:
+    """One step, in a transaction of its own or the caller's; True when the log holds more than it took."""
+    return _step(space)[1]
+
+
 def let_time_pass(space: Space) -> int:
     """Raise the silences that are due by the space's clock; returns how many."""
     whole = not connection.in_atomic_block
-    with _shelf.turn(space.pk), intake.in_order(space.pk):
+    with turn(space.pk), intake.in_order(space.pk):
         moment = _ms(now(space))
         position = _locked(space)
         brain = _present(space, position)
@@ -149,7 +155,7 @@ def let_time_pass(space: Space) -> int:
 def checkpoint(space: Space) -> None:
     """Write a snapshot and prune the log that it, and the snapshot before it, make unnecessary."""
     whole = not connection.in_atomic_block
-    with _shelf.turn(space.pk), transaction.atomic():
+    with turn(space.pk), transaction.atomic():
         position = _locked(space)
         brain = _present(space, position)
         if position.snapshot_cursor != brain.cursor:

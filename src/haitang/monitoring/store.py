@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,19 @@ def append(space_id: int, series_ids: Ints, time_ms: Ints, values: Floats, maybe
     newest). Without it every row is looked up. A repeated (series, time) within the rows counts once, the first time.
     """
     n = len(series_ids)
-    if n == 0:
-        return np.ones(0, np.bool_)
     new = np.ones(n, np.bool_)
-    first = np.zeros(n, np.bool_)
-    first[np.unique(np.stack([series_ids, time_ms]), axis=1, return_index=True)[1]] = True
-    new &= first
+    if n == 0:
+        return new
+    # In order of the key, so that repeated rows stand side by side and neighbours fall on one page.
+    order = np.lexsort((time_ms, series_ids))
+    s, t = series_ids[order], time_ms[order]
+    new[order[1:][(s[1:] == s[:-1]) & (t[1:] == t[:-1])]] = False
     look = np.flatnonzero(new if maybe_known is None else new & maybe_known)
     if len(look):
         known = _known(space_id, series_ids[look], time_ms[look])
         new[look[known]] = False
-    _insert(space_id, series_ids[new], time_ms[new], values[new])
+    order = order[new[order]]
+    _insert(space_id, series_ids[order], time_ms[order], values[order])
     return new
 
 
@@ -51,8 +54,9 @@ def _known(space_id: int, series_ids: Ints, time_ms: Ints) -> Bools:
             )
         else:
             cursor.execute(
-                "SELECT r.series_id, r.time_ms FROM json_each(%s) AS w JOIN monitoring_reading AS r ON r.space_id = %s"
-                " AND r.series_id = json_extract(w.value, '$[0]') AND r.time_ms = json_extract(w.value, '$[1]')",
+                # CROSS: the given pairs first. Else SQLite may walk the whole table and try every pair on every row.
+                "SELECT r.series_id, r.time_ms FROM json_each(%s) AS w CROSS JOIN monitoring_reading AS r"
+                " WHERE r.space_id = %s AND r.series_id = json_extract(w.value, '$[0]') AND r.time_ms = json_extract(w.value, '$[1]')",
                 [json.dumps(pairs), space_id],
             )
         found.update(cursor.fetchall())
@@ -62,9 +66,7 @@ def _known(space_id: int, series_ids: Ints, time_ms: Ints) -> Bools:
 def _insert(space_id: int, series_ids: Ints, time_ms: Ints, values: Floats) -> None:
     if not len(series_ids):
         return
-    # In order of the key, so that neighbours fall on one page.
-    order = np.lexsort((time_ms, series_ids))
-    columns = series_ids[order].tolist(), time_ms[order].tolist(), values[order].tolist()
+    columns = series_ids.tolist(), time_ms.tolist(), values.tolist()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
@@ -74,8 +76,11 @@ def _insert(space_id: int, series_ids: Ints, time_ms: Ints, values: Floats) -> N
                 [space_id, *columns],
             )
         else:
-            rows = zip([space_id] * len(columns[0]), *columns, strict=True)
-            cursor.executemany("INSERT OR IGNORE INTO monitoring_reading VALUES (%s, %s, %s, %s)", list(rows))
+            # Past Django's cursor, which would translate the statement and copy the rows.
+            connection.connection.executemany(
+                "INSERT OR IGNORE INTO monitoring_reading (space_id, series_id, time_ms, value) VALUES (?, ?, ?, ?)",
+                zip(repeat(space_id), *columns, strict=False),
+            )
 
 
 def read(
@@ -103,11 +108,11 @@ def latest(space_id: int, series_ids: Iterable[int], upto_ms: int = FOREVER_MS) 
     if not ids:
         return {}
     postgresql = connection.vendor == "postgresql"
-    given = "unnest(%s::int[]) AS w(value)" if postgresql else "json_each(%s) AS w"
+    given = "unnest(%s::int[]) AS w(value)" if postgresql else "json_each(%s) AS w"  # and from here to the table
     sql = (
         # `given` is one of the two texts above.
-        f"SELECT r.series_id, r.time_ms, r.value FROM {given} JOIN monitoring_reading r ON r.space_id = %s"  # noqa: S608
-        " AND r.series_id = w.value AND r.time_ms = (SELECT max(m.time_ms) FROM monitoring_reading m"
+        f"SELECT r.series_id, r.time_ms, r.value FROM {given} CROSS JOIN monitoring_reading r"  # noqa: S608
+        " WHERE r.space_id = %s AND r.series_id = w.value AND r.time_ms = (SELECT max(m.time_ms) FROM monitoring_reading m"
         " WHERE m.space_id = %s AND m.series_id = w.value AND m.time_ms <= %s)"
     )
     with connection.cursor() as cursor:

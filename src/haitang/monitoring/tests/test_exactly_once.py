@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haitang.journal.models import Entry
-from haitang.monitoring import alarms, counts, door, engine, intake, services, store
+from haitang.monitoring import alarms, counts, door, engine, gate, intake, services, store
 from haitang.monitoring.models import Alarm, Evaluator, IngestCount, Intake
 from haitang.monitoring.services import alarms as alarm_services
 from haitang.monitoring.tests import factories as make
@@ -77,7 +77,8 @@ def undisturbed(tide, rain) -> dict[str, Any]:
 
 
 PLACES = [
-    (engine, "advance"),
+    (engine, "step"),
+    (intake, "append"),
     (engine, "_present"),
     (store, "append"),
     (alarms, "apply"),
@@ -135,7 +136,7 @@ def test_killed_between_the_log_and_its_judgement_nothing_is_lost():
     space = make.exercise()
     make.step(space, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(door, "evaluate", lambda *_: None)
+        patch.setattr(gate, "judge", lambda *_: False)
         send(space, batch(tide, rain, 0, 4.5), 0)
     assert (engine.backlog(space)[0], Alarm.objects.count()) == (3, 0)
     engine.forget()

@@ -174,7 +174,7 @@ def test_a_closed_exercise_takes_nothing_any_more(space, post):
 
 def test_what_cannot_be_judged_now_is_still_safe_and_answered(space, post, monkeypatch):
     rule = make.rule()
-    monkeypatch.setattr(engine, "advance", lambda *_: 1 / 0)
+    monkeypatch.setattr(engine, "step", lambda *_: 1 / 0)
     assert post(make.body(rule.series, (0, 4.4))).json()["accepted"] == 1
     monkeypatch.undo()
     assert engine.advance(space) == 1
