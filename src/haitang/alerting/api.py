@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Forbidden
-from haitang.alerting import cap, inbound
+from haitang.alerting import answers, cap, inbound
 from haitang.alerting.cap_xml import MAX_BYTES
 from haitang.alerting.feed import CAP_TYPE
 from haitang.alerting.models import State, Warning
@@ -53,6 +53,8 @@ class WarningFull(WarningOut):
     audiences: list[str]
     places: list[str]
     references: list[int]
+    asked: int = Field(0, description="Townships asked for an answer, within your scope")
+    answered: int = Field(0, description="Townships that have answered, within your scope")
 
     @staticmethod
     def resolve_places(obj: Warning) -> list[str]:
@@ -128,8 +130,10 @@ def list_warnings(request: HttpRequest, filters: Query[Filters]) -> dict[str, An
 def get_warning(request: HttpRequest, warning_id: int) -> Warning:
     """One warning."""
     _right(request, "read")
-    found: Warning = _visible(request).prefetch_related("areas__place").get(pk=_bounded(warning_id))
-    return found
+    found = _visible(request).prefetch_related("areas__place").get(pk=_bounded(warning_id))
+    found.answered, found.asked = answers.counts([found], request.user).get(found.pk, (0, 0))
+    warning: Warning = found
+    return warning
 
 
 @router.get("/warnings/{int:warning_id}/cap", url_name="alerting_cap")
@@ -146,24 +150,25 @@ def get_cap(request: HttpRequest, warning_id: int) -> HttpResponse:
 @router.post(
     "/cap", response={200: ReceivedOut, 201: ReceivedOut, 413: Unreadable, 422: Unreadable}, url_name="alerting_cap_in"
 )
-def cap_in(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+def cap_in(request: HttpRequest) -> Status[dict[str, Any]]:
     """Take a CAP message (XML in the body) from another platform.
 
     It is kept as it came, with every finding of the validator; 201 when new, 200 when the same bytes were here before.
     It is not passed on: a warning of our own is composed from it.
     """
     _right(request, "cap:write")
-    length = int(request.headers.get("Content-Length") or 0)
+    told = request.headers.get("Content-Length", "")
+    length = int(told) if told.isascii() and told.isdigit() else 0
     if length > MAX_BYTES:
         inbound.count_refusal("unreadable")
         finding = cap.Finding("TOO_LARGE", "/", f"{length} > {MAX_BYTES}")
-        return 413, {"error": finding.code, "detail": finding.as_dict()}
+        return Status(413, {"error": finding.code, "detail": finding.as_dict()})
     try:
         received, new = inbound.receive(space=request.space, data=request.body, by=request.user)  # type: ignore[attr-defined,arg-type]
     except cap.CapUnreadable as error:
-        return 422, {"error": error.finding.code, "detail": error.finding.as_dict()}
+        return Status(422, {"error": error.finding.code, "detail": error.finding.as_dict()})
     shown = {name: getattr(received, name) for name in ("id", "identifier", "sender", "findings")}
-    return (201 if new else 200), {**shown, "new": new}
+    return Status(201 if new else 200, {**shown, "new": new})
 
 
 def _bounded(number: int) -> int:

@@ -65,6 +65,7 @@ def ask_for_approval(warning: Warning, *, by: Actor) -> None:
         detail_en=f"A {warning.colour} {kind.name_en or kind.name_zh} warning waits; it can go out once approved.",
         by=by, due_at=composing.answer_due(warning.colour, now(warning.space)), place=warning.place,
         thread=thread_name(warning), colour=warning.colour, url=warning.get_absolute_url(),
+        data={"drill": warning.status != Status.ACTUAL},
     )  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def _ask(warning: Warning, reached: Sequence[Township], *, by: Actor) -> None:
             title_zh=_marked(warning, zh.headline, "zh"), title_en=_marked(warning, en.headline, "en"),
             detail_zh=wording.brief(zh.instruction), detail_en=wording.brief(en.instruction), by=by, due_at=due,
             thread=thread_name(warning), colour=warning.colour, ladder=policy.ladder, url=warning.get_absolute_url(),
-            data={"link_hours": policy.link_hours}, key=f"{thread_of(warning)}:{one.place.code}",
+            data={"link_hours": policy.link_hours, "drill": warning.status != Status.ACTUAL}, key=f"{thread_of(warning)}:{one.place.code}",
         )  # fmt: skip
 
 

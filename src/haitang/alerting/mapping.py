@@ -39,7 +39,7 @@ def shape_layer(shapes: Iterable[tuple[str, BaseGeometry]], colour: str, subtitl
     ]  # fmt: skip
     return {
         "id": "own.area", "label": _("Area"), "kind": "geojson", "data": {"type": "FeatureCollection", "features": features},
-        "style": fill(colour, opacity=0.4, width=2),
+        "style": fill(colour, opacity=0.4, width=2, label=""),
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.models import Organisation, User
 from haitang.accounts.roles import Role
@@ -88,8 +89,8 @@ class Status(models.TextChoices):
 class CapScope(models.TextChoices):
     """Whom it may reach."""
 
-    PUBLIC = "Public", _("Public")
-    RESTRICTED = "Restricted", _("Restricted")
+    PUBLIC = "Public", pgettext_lazy("warning scope", "Public")
+    RESTRICTED = "Restricted", pgettext_lazy("warning scope", "Restricted")
     PRIVATE = "Private", _("Named addressees")
 
 

@@ -131,9 +131,14 @@ def marked(text: str, *, exercise: bool, language: str) -> str:
     return f"[EXERCISE] {text}" if language.startswith("en") else f"【演练】{text}"
 
 
+def _unnumbered(text: str) -> str:
+    """A list without its numbers, one sentence a line."""
+    return re.sub(r"^\s*\d+[.、．]\s*", "", text, flags=re.MULTILINE)
+
+
 def brief(text: str, most: int = 60) -> str:
     """The first sentences of a text that fit into `most` characters, for a short message that links to the whole."""
-    flat = re.sub(r"^\s*\d+[.、．]\s*", "", " ".join(text.split()))
+    flat = " ".join(_unnumbered(text).split())
     kept = ""
     for sentence in re.findall(r".+?(?:[。；！!;]|\.(?=\s|$)|$)", flat):
         if len(kept) + len(sentence) > most:
@@ -145,7 +150,7 @@ def brief(text: str, most: int = 60) -> str:
 def loudspeaker(words: Words, *, exercise: bool, language: str = "zh") -> str:
     """What the village loudspeaker says: no signs that a voice cannot speak, said twice."""
     # A numbered list is spoken as sentences, and a bracket as a pause.
-    said = re.sub(r"^\s*\d+[.、．]\s*", "", words.instruction, flags=re.MULTILINE).replace("\n", "")
+    said = _unnumbered(words.instruction).replace("\n", "" if language.startswith("zh") else " ")
     text = re.sub(r"[\[\]【】()（）/]", "，", f"{words.headline}。{said}")
     text = re.sub(r"，+", "，", text).replace("，。", "。").strip("，")
     calling = "Attention please. " if language.startswith("en") else "请注意，"

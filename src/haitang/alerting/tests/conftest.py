@@ -38,10 +38,9 @@ def sign_in(client: Any, house: SimpleNamespace) -> Any:
 
     def enter(name: str, space: Space | None = None) -> Any:
         client.force_login(house.people[name])
-        if space is not None:
-            session = client.session
-            session["space"] = space.pk
-            session.save()
+        session = client.session
+        session["space"] = space.pk if space else None
+        session.save()
         return client
 
     return enter

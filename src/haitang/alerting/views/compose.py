@@ -48,8 +48,9 @@ class _Desk:
     sub: str = ""
     note: str = ""
     follows: Warning | None = None
-    # An edited draft opens with its own words, whatever the template would say.
+    # A draft opens with its own words; those that are still the template's of when it was written are filled in anew.
     own_texts: Texts | None = None
+    written_at: datetime | None = None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -128,7 +129,7 @@ def _edit_desk(request: HttpRequest, found: Warning) -> _Desk:
 
     return _Desk(
         title=_("Change the draft"), back=found.get_absolute_url(), sub=found.headline, initial=initial, trial=trial, keep=keep,
-        follows=found.parent, own_texts=own, note=_cause_text(cause, request),
+        follows=found.parent, own_texts=own, written_at=found.composed_at, note=_cause_text(cause, request),
     )  # fmt: skip
 
 
@@ -167,11 +168,13 @@ def _serve(request: HttpRequest, verb: str, desk: _Desk, found: Warning | None =
         form = ComposeForm(initial=desk.initial, **common)
         first = {name: desk.initial.get(name) for name in form.fields if name not in TEXTS}
         first["places"] = list(Place.objects.filter(code__in=first["places"] or ()).order_by("path"))
-        tried = _try(desk, first, desk.own_texts, opened) if first["places"] or first["geometry"] is not None else None
+        has_area = bool(first["places"]) or first["geometry"] is not None
+        edited = _edited(desk, first)
+        tried = _try(desk, first, edited, opened) if has_area else None
         composed = tried if isinstance(tried, Composed) else None
         problems = [str(tried)] if isinstance(tried, Refused | Forbidden) else []
-        shown = desk.own_texts or (composed.filled if composed else Texts())
         auto = composed.filled if composed else Texts()
+        shown = _said(edited, auto) if composed or not desk.own_texts else desk.own_texts
         return render(request, "alerting/compose.html", {
             **_context(request, desk, form, opened), **_panel(request, composed, problems), "words": _words(form, shown, auto),
         })  # fmt: skip
@@ -224,10 +227,25 @@ def _answer(
         form.add_error(None, str(tried))
     context = {**_context(request, desk, form, worded), **_panel(request, composed, _problems(form))}
     if composed is not None:
-        said = Texts(**{name: getattr(edited, name) or getattr(composed.filled, name) for name in TEXTS})
+        said = _said(edited, composed.filled)
         if composed.filled != auto or said != typed:
             context |= {"words": _words(form, said, composed.filled), "swap": True}
     return render(request, "alerting/parts/check.html", context)
+
+
+def _edited(desk: _Desk, first: dict[str, Any]) -> Texts:
+    """Which of a draft's own words somebody has written; the others are empty."""
+    if desk.own_texts is None or desk.written_at is None:
+        return Texts()
+    then = _try(desk, first, None, desk.written_at)
+    filled = then.filled if isinstance(then, Composed) else Texts()
+    own = desk.own_texts
+    return Texts(**{name: text if (text := getattr(own, name)) != getattr(filled, name) else "" for name in TEXTS})
+
+
+def _said(edited: Texts, filled: Texts) -> Texts:
+    """What the fields show: the words somebody wrote, and the template's where nobody did."""
+    return Texts(**{name: getattr(edited, name) or getattr(filled, name) for name in TEXTS})
 
 
 def _try(desk: _Desk, values: dict[str, Any], texts: Texts | None, worded: datetime) -> Composed | Refused | Forbidden:

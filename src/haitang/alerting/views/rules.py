@@ -14,6 +14,7 @@ from haitang.alerting import rulebook
 from haitang.alerting.forms import TEXTS, TemplateForm
 from haitang.alerting.models import ColourChoice, EventKind, Policy, WarningTemplate
 from haitang.alerting.wording import FIELDS
+from haitang.delivery.channel import channel_of
 from haitang.obligations import ladder
 
 
@@ -28,7 +29,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "kinds": [(kind, [(colour, templates.get((kind.pk, colour.value))) for colour in ColourChoice]) for kind in kinds],
         "policy": policy, "colours": ColourChoice,
         "minutes": [(colour, policy.answer_minutes.get(colour.value)) for colour in ColourChoice] if policy else [],
-        "ladder": [step.plain() for step in ladder.parse(policy.ladder)] if policy else [],
+        "ladder": [(step, [channel_of(name).label for name in step.channels]) for step in ladder.parse(policy.ladder)] if policy else [],
     })  # fmt: skip
 
 

@@ -213,10 +213,28 @@ def _decision(request: HttpRequest, found: Warning) -> dict[str, Any]:
         "xml": data.decode() if data else "",
         "reached": reached,
         "gaps": [one.place for one in reached if one.organisation is None],
-        "residents": len(dissemination.subscribers([one.place for one in reached])) if Audience.RESIDENTS in found.audiences else 0,
+        "reach": _reach(found, reached),
         "approvers": approvers,
         "wrote": request.user.pk in (found.composed_by_id, found.edited_by_id, found.submitted_by_id),
     }  # fmt: skip
+
+
+def _reach(found: Warning, reached: Sequence[dissemination.Township]) -> list[tuple[Any, int, str]]:
+    """Whom each audience comes to: its name, how many, which."""
+    bodies = [one.organisation for one in reached if one.organisation is not None]
+    departments = list(found.kind.departments.all())
+    places = [one.place for one in reached]
+    comma = _(", ")
+    rows = {
+        Audience.RESPONSIBLE: (len(bodies), comma.join(one.name for one in bodies)),
+        Audience.DEPARTMENTS: (len(departments), comma.join(one.name for one in departments)),
+        Audience.RESIDENTS: (
+            len(dissemination.subscribers(places)) if Audience.RESIDENTS in found.audiences else 0,
+            "",
+        ),
+        Audience.LOUDSPEAKER: (len(bodies), comma.join(place.name for place in places)),
+    }
+    return [(audience.label, *rows[audience]) for audience in rows if audience in found.audiences]
 
 
 def findings_for(findings: Sequence[cap.Finding], language: str) -> list[dict[str, Any]]:
