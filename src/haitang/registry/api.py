@@ -17,7 +17,7 @@ from ninja import Field, Query, Router, Schema
 
 from haitang.accounts.models import ApiToken
 from haitang.accounts.services import log_read
-from haitang.accounts.verbs import Forbidden
+from haitang.accounts.verbs import Forbidden, require
 from haitang.registry import services
 from haitang.registry.declare import REGISTERS, Register
 from haitang.registry.exporting import as_plain
@@ -219,10 +219,12 @@ class _Routes:
                                  summary=f"{what.capitalize()}: {slug}", **common)  # fmt: skip
 
     # What a request must be before anything is looked up.
-    def _open(self, request: HttpRequest, right: str) -> None:
+    def _open(self, request: HttpRequest, right: str, action: str = "") -> None:
         _right(request, right)
         if getattr(request.user, "role", None) not in self.register.readers:
             raise Forbidden(f"The register {self.register.slug} is not open to you")
+        if action:
+            require(self.register.verb(action), request.user)
 
     def _row(self, request: HttpRequest, code: str) -> Any:
         rows = self.register.rows(request.user).defer(None).select_related(*self._joins())
@@ -281,7 +283,7 @@ class _Routes:
     def _create(self) -> Any:
         def create(request: HttpRequest, body: Any) -> Any:
             """Put a row on record."""
-            self._open(request, WRITE)
+            self._open(request, WRITE, "create")
             made = self._filled(request, body.dict(), None)
             services.put(self.register, [made], by=request.user, space=space_of(request), checked=True)
             return 201, self._shown(made, clear=False)
@@ -292,7 +294,7 @@ class _Routes:
     def _replace(self) -> Any:
         def replace(request: HttpRequest, code: str, body: Any) -> Any:
             """Set all fields of a row. A personal value that comes back masked stays as it is."""
-            self._open(request, WRITE)
+            self._open(request, WRITE, "edit")
             return self._changed(request, code, body.dict())
 
         replace.__annotations__["body"] = self.body
@@ -301,7 +303,7 @@ class _Routes:
     def _change(self) -> Any:
         def change(request: HttpRequest, code: str, body: Any) -> Any:
             """Set some fields of a row."""
-            self._open(request, WRITE)
+            self._open(request, WRITE, "edit")
             return self._changed(request, code, body.dict(exclude_unset=True))
 
         change.__annotations__["body"] = self.part
@@ -310,7 +312,7 @@ class _Routes:
     def _delete(self) -> Any:
         def delete(request: HttpRequest, code: str) -> Any:
             """Delete a row that nothing refers to."""
-            self._open(request, WRITE)
+            self._open(request, WRITE, "delete")
             services.delete(self.register, self._row(request, code), by=request.user, space=space_of(request))
             return 204, None
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.text import capfirst
+from django.utils.translation import gettext_noop
 
 from haitang.accounts.roles import STAFF, Role
 from haitang.accounts.scope import Scope
@@ -202,6 +203,22 @@ class Register:
                     found[step] = None
         return tuple(found)
 
+    @cached_property
+    def shown(self) -> tuple[str, ...]:
+        """The columns of the database that a list reads: what is shown, and by what things are known and named."""
+        paths = {"pk", self.key_path}
+        for column in self.columns:
+            if column.values is None and column.name != "name":
+                paths.add(column.name)
+        for name in ("name_zh", "name_en", "is_demo", "archived_at"):
+            if self.find(name) is not None:
+                paths.add(name)
+        for join in self.joins:
+            paths.discard(join)
+            names = ("code", "name_zh", "name_en")
+            paths.update(f"{join}__{name}" for name in names if self.find(f"{join}__{name}") is not None)
+        return tuple(sorted(paths))
+
     def find(self, path: str) -> Field[Any, Any] | None:
         """The field at a path, None if there is none."""
         model: Any = self.model
@@ -245,12 +262,13 @@ class Register:
 
 REGISTERS: dict[str, Register] = {}
 
+# What each register's verbs do, for the list of who may do what.
 ACTIONS = {
-    "create": "Put a row on record",
-    "edit": "Change a row",
-    "archive": "Put a row away, or fetch it back",
-    "import": "Take rows in from a file",
-    "delete": "Delete a row that nothing refers to",
+    "create": gettext_noop("Put a row on record"),
+    "edit": gettext_noop("Change a row"),
+    "archive": gettext_noop("Put a row away, or fetch it back"),
+    "import": gettext_noop("Take rows in from a file"),
+    "delete": gettext_noop("Delete a row that nothing refers to"),
 }
 
 
@@ -264,7 +282,7 @@ def register(declared: Register) -> Register:
     for action, doc in ACTIONS.items():
         roles = declared.removers if action == "delete" else declared.editors
         name = declared.verb(action)
-        VERBS[name] = Verb(name, frozenset(roles), f"{doc} ({declared.model.__name__})")
+        VERBS[name] = Verb(name, frozenset(roles), doc)
     if declared.menu is not None:
         menu_item("registry:list", args=(declared.slug,), label=declared.model._meta.verbose_name_plural, icon=declared.icon,
                   group=declared.menu, order=declared.order, roles=frozenset(declared.readers))  # fmt: skip

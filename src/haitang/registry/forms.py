@@ -201,6 +201,12 @@ def _form_base(register_: Register) -> type[forms.ModelForm]:
                 return code_of(pointed) if pointed is not None else None
             return value
 
+        def _get_validation_exclusions(self) -> set[str]:
+            # What is pointed to was found by its field just now; the model would ask the database again for each row.
+            found: set[str] = super()._get_validation_exclusions()
+            pointers = {name for name, each in self.fields.items() if isinstance(each, PointerField)}
+            return found | {name for name in pointers if not register_.field(name).unique}
+
         def _post_clean(self) -> None:
             # The derived values must stand before the instance is checked as a whole.
             if register_.derive is not None:

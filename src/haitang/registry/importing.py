@@ -206,6 +206,9 @@ class _Check:
             if stored is not None
             else tuple(self.register.form)
         )
+        if stored is not None and not names:
+            self.taken.append(Taken(line, stored, is_new=False))
+            return
         made = self._class(names)
         instance = copy.copy(stored) if stored is not None else None
         form = made(as_data(self.register, values), instance=instance)
@@ -236,12 +239,26 @@ class _Check:
                         _("Write the whole value, or leave out the column."),
                     )
                     continue
-            values[name] = value
-        if stored is not None and isinstance(self.register.field(self.register.key), ForeignKey):
+            values[name] = self._default(name) if value == "" and self._has_default(name) else value
+        if stored is not None:
             values.pop(self.register.key, None)
+        if stored is None:
+            values.update(
+                (name, self._default(name))
+                for name in self.register.form
+                if name not in values and self._has_default(name)
+            )
         if self.register.geometry is not None:
             self._position(line, cells, values)
         return values
+
+    def _has_default(self, name: str) -> bool:
+        """Whether the model says what stands in a field that nobody filled in."""
+        field = self.register.field(name)
+        return field.has_default() and not is_shape(field) and not isinstance(field, WordsField)
+
+    def _default(self, name: str) -> Any:
+        return self.register.field(name).get_default()
 
     def _position(self, line: int, cells: dict[str, Any], values: dict[str, Any]) -> None:
         shape: Any = cells.get(GEOMETRY)
@@ -281,9 +298,7 @@ class _Check:
 
     def _class(self, names: tuple[str, ...]) -> type[forms.ModelForm[Any]]:
         if names not in self._classes:
-            made = self._classes[names] = form_class(
-                self.register, by=self.by, names=names or (self.register.key,), bulk=True
-            )
+            made = self._classes[names] = form_class(self.register, by=self.by, names=names, bulk=True)
             for name, each in made.base_fields.items():
                 if isinstance(each, PointerField):
                     each.known = self._known.setdefault(name, {})

@@ -5,23 +5,28 @@ Rows are put together in Python, not by a template: a template costs most of a l
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db.models import DateField, Field, ForeignKey, Q, QuerySet
 from django.utils.dateparse import parse_date
-from django.utils.html import escape
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
+from haitang.accounts.scope import same_reach
 from haitang.geo.catalogue import Look, matching
 from haitang.geo.models import Level, Place
+from haitang.geo.names import localised
 from haitang.registry.declare import Column, Register
 from haitang.registry.forms import limited
 from haitang.registry.values import cell, cell_maker, field_label, is_flag, is_number, label_of
@@ -34,6 +39,9 @@ PAGE_SIZES = (25, 50, 100)
 COUNT_MOST = 10_000
 _OPTIONS_MOST = 300
 _WORDS_MOST = 100
+# A count above this is remembered so long.
+_LONG = 1_000
+_REMEMBER_S = 60
 
 
 @dataclass
@@ -49,7 +57,15 @@ class Choice:
 
 
 class BoundedPaginator(Paginator[Any]):
-    """A paginator that counts no further than COUNT_MOST."""
+    """A paginator that counts no further than COUNT_MOST, and remembers a long count for a while.
+
+    A list of thousands does not look different because a row came in half a minute ago, and counting it costs more
+    than everything else on the page.
+    """
+
+    def __init__(self, rows: Any, size: int, key: str = "") -> None:
+        super().__init__(rows, size)
+        self._key = key
 
     @cached_property
     def count(self) -> int:
@@ -59,8 +75,14 @@ class BoundedPaginator(Paginator[Any]):
     @cached_property
     def seen(self) -> int:
         """As counted: one more than COUNT_MOST means "more"."""
+        known = cache.get(self._key) if self._key else None
+        if known is not None:
+            return int(known)
         rows: Any = self.object_list
-        return int(rows.order_by()[: COUNT_MOST + 1].count())
+        found = int(rows.order_by()[: COUNT_MOST + 1].count())
+        if self._key and found > _LONG:
+            cache.set(self._key, found, _REMEMBER_S)
+        return found
 
 
 class Listing:
@@ -79,16 +101,20 @@ class Listing:
         rows = self.register.rows(self.look.user).filter(self._condition())
         if self.words and self.register.search:
             rows = matching(rows, self.words, *self.register.search)
-        return rows.select_related(*self.register.joins).order_by(*self.order)
+        return rows.select_related(*self.register.joins).only(*self.register.shown).order_by(*self.order)
 
-    def page(self, number: Any, size: int = 0) -> Any:
+    @property
+    def size(self) -> int:
+        """Rows on a page."""
+        wanted = self.params.get("per", "")
+        return int(wanted) if wanted in {str(each) for each in PAGE_SIZES} else PAGE_SIZES[0]
+
+    def page(self, number: Any) -> Any:
         """One page of the rows."""
-        wanted = (
-            size or int(self.params["per"])
-            if self.params.get("per") in {str(s) for s in PAGE_SIZES}
-            else size or PAGE_SIZES[0]
-        )
-        return BoundedPaginator(self.rows, wanted).get_page(number)
+        asked = sorted(pair for pair in self.params.items() if pair[0] not in ("sort", "per"))
+        told = f"{self.register.slug}|{same_reach(self.look.user)}|{asked}"
+        key = f"registry.count.{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+        return BoundedPaginator(self.rows, self.size, key).get_page(number)
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -123,7 +149,7 @@ class Listing:
         """The filter form. One query for each filter that points to another model."""
         found = [self._choice(name) for name in self.register.filters]
         if self.register.archives:
-            options = [("", _("In use")), ("archived", _("Archived")), ("all", _("All"))]
+            options = [("", pgettext("register", "In use")), ("archived", _("Archived")), ("all", _("All"))]
             found.append(Choice("shown", _("Shown"), "select", options, self.params.get("shown", "")))
         return found
 
@@ -134,7 +160,7 @@ class Listing:
         if isinstance(model_field, ForeignKey):
             return Choice(name, label, "select", everything + self._pointers(model_field), value)
         if isinstance(model_field, WordsField):
-            words = list(model_field.words.choices) if model_field.words else []
+            words = [(value, str(shown)) for value, shown in (model_field.words.choices if model_field.words else [])]
             return Choice(name, label, "select", everything + words, value)
         if model_field.choices:
             return Choice(
@@ -150,7 +176,11 @@ class Listing:
         model = model_field.related_model
         rows = limited(model, self.look.user)
         if model is Place:
-            rows = rows.filter(level__in=(Level.DISTRICT, Level.TOWNSHIP)).only("code", "name_zh", "name_en", "path")
+            rows = rows.filter(level__in=(Level.DISTRICT, Level.TOWNSHIP))
+            return [
+                (code, localised(zh, en))
+                for code, zh, en in rows.values_list("code", "name_zh", "name_en")[:_OPTIONS_MOST]
+            ]
         return [(str(getattr(each, "code", each.pk)), str(each)) for each in rows[:_OPTIONS_MOST]]
 
     @property
@@ -176,6 +206,38 @@ class Listing:
 
     # -- HTML -----------------------------------------------------------------------------------------------
 
+    def boxes(self) -> SafeString:
+        """The filter form's boxes."""
+        return mark_safe("".join(_box(choice) for choice in self.choices))  # noqa: S308 - made of escaped parts
+
+    def pages(self, page: Any) -> SafeString:
+        """What part of the rows is shown, and links to the others."""
+        paginator = page.paginator
+        if paginator.num_pages <= 1:
+            words = ngettext("%(n)s row", "%(n)s rows", paginator.count) % {"n": paginator.count}
+            return format_html('<div class="text-secondary small p-2 px-3">{}</div>', words)
+        more = "+" if paginator.seen > COUNT_MOST else ""
+        words = _("%(a)s–%(b)s of %(n)s") % {
+            "a": page.start_index(),
+            "b": page.end_index(),
+            "n": f"{paginator.count:,}{more}",
+        }
+        base = escape(urlencode(self.params))
+        links = []
+        for number in paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1):
+            if isinstance(number, int):
+                active = " active" if number == page.number else ""
+                links.append(
+                    f'<li class="page-item{active}"><a class="page-link" href="?{base}&amp;page={number}">{number}</a></li>'
+                )
+            else:
+                links.append('<li class="page-item"><span class="page-link">…</span></li>')
+        return format_html(
+            '<nav class="d-flex align-items-center flex-wrap gap-2 p-2 px-3" aria-label="{}"><span class="text-secondary small">'
+            '{}</span><ul class="pagination m-0 ms-auto">{}</ul></nav>',
+            _("Pages"), words, mark_safe("".join(links)),  # noqa: S308 - numbers, and an escaped address
+        )  # fmt: skip
+
     def head(self, *, select: bool) -> SafeString:
         """The head of the table, each sortable column a link."""
         now = self.params.get("sort", self.register.sorting)
@@ -185,7 +247,7 @@ class Listing:
                 f'<th class="tight"><input class="form-check-input" type="checkbox" data-select-all aria-label="{escape(_("Choose all"))}"></th>'
             )
         for column in self.register.columns:
-            label, side = str(escape(label_of(self.register, column))), _side(self.register, column)
+            label, side = escape(label_of(self.register, column)), _side(self.register, column)
             if column.name in self.sort_paths:
                 turned = "descending" if now == f"-{column.name}" else "ascending"
                 is_now = now.lstrip("-") == column.name
@@ -232,6 +294,29 @@ class Listing:
                 yield label, side, _worked_out(column.values(self.look, [row.pk for row in rows]))
             else:
                 yield label, side, cell_maker(self.register, column)
+
+
+def _box(choice: Choice) -> str:
+    name, label = escape(choice.name), escape(choice.label)
+    if choice.kind == "select":
+        options = "".join(
+            f'<option value="{escape(value)}"{" selected" if value == choice.value else ""}>{escape(shown)}</option>'
+            for value, shown in choice.options
+        )
+        return (
+            f'<div><label class="visually-hidden" for="f_{name}">{label}</label>'
+            f'<select class="form-select" id="f_{name}" name="{name}">{options}</select></div>'
+        )
+    step = ' step="any"' if choice.kind == "number" else ""
+    ends = "".join(
+        f'<input class="form-control" type="{choice.kind}" id="f_{name}_{end}" name="{name}_{end}" value="{escape(value)}"'
+        f' placeholder="{escape(words)}" aria-label="{label} {escape(words)}"{step}>'
+        for end, value, words in (
+            ("from", choice.value, pgettext("range", "from")),
+            ("to", choice.upper, pgettext("range", "to")),
+        )
+    )
+    return f'<div><label for="f_{name}_from">{label}</label><div class="input-group">{ends}</div></div>'
 
 
 def _worked_out(values: Mapping[Any, Any]) -> Callable[[Any], str]:

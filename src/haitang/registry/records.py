@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.scope import Scope, ScopedManager, ScopedQuerySet
 from haitang.geo.fields import GeometryField, GeometryMixin, GeometryVerbs
@@ -38,9 +39,11 @@ class Record(GeometryMixin):
     name_zh = models.CharField(_("name (Chinese)"), max_length=80)
     name_en = models.CharField(_("name (English)"), max_length=120, blank=True)
     geometry = GeometryField(_("position"), kinds=("Point",), null=True, blank=True)
-    place = models.ForeignKey("geo.Place", models.PROTECT, related_name="+", verbose_name=_("place"))
+    place = models.ForeignKey(
+        "geo.Place", models.PROTECT, related_name="+", verbose_name=pgettext_lazy("register", "place")
+    )
     owner = models.ForeignKey("accounts.Organisation", models.PROTECT, related_name="+", verbose_name=_("owner"))
-    note = models.CharField(_("note"), max_length=300, blank=True)
+    note = models.CharField(pgettext_lazy("register", "note"), max_length=300, blank=True)
     source = models.CharField(_("source"), max_length=300, blank=True)
     is_demo = models.BooleanField(_("demonstration data"), default=False)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import shapely
-from django.db.models import BooleanField, Field, FloatField, ForeignKey, IntegerField
+from django.db.models import BooleanField, CharField, Field, FloatField, ForeignKey, IntegerField, TextField
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from shapely.geometry.base import BaseGeometry
 
 from haitang.geo.fields import GeometryField
@@ -22,7 +25,7 @@ from haitang.registry.declare import Column, Register
 from haitang.registry.words import WordsField
 
 AnyField = Field[Any, Any]
-DASH = mark_safe('<span class="text-secondary">—</span>')
+DASH = '<span class="text-secondary">—</span>'
 _COLOURS = frozenset({"red", "orange", "yellow", "blue", "green", "grey"})
 
 
@@ -31,7 +34,7 @@ def label_of(register: Register, column: Column) -> str:
     if column.label:
         return str(column.label)
     if column.name == "name":
-        return _("Name")
+        return pgettext("register", "Name")
     found = register.find(column.name)
     return str(capfirst(str(found.verbose_name))) if found is not None else column.name
 
@@ -160,25 +163,50 @@ Cell = Callable[[Any], str]
 
 
 def cell_maker(register: Register, column: Column) -> Cell:
-    """How a column's cells are made: a function from row to safe HTML, settled once for all rows of a page."""
-    if column.name == "name":
-        return lambda row: escape(str(row)) if str(row) else DASH
-    field = register.find(column.name)
+    """How a column's cells are made: a function from row to safe HTML, settled once for all rows of a page.
+
+    `html.escape`, not Django's: a list makes hundreds of cells, and none of their values is HTML already.
+    """
     path = column.name
+    if path == "name":
+        return lambda row: html.escape(str(row)) or DASH
+    field = register.find(path)
+    get: Callable[[Any], Any] = (lambda row: read(row, path)) if "__" in path else attrgetter(path)
     if path in register.personal:
-        return lambda row: escape(mask(str(read(row, path) or ""))) or DASH
-    get: Callable[[Any], Any] = (lambda row: read(row, path)) if "__" in path else (lambda row: getattr(row, path))
+        return lambda row: html.escape(mask(str(get(row) or ""))) or DASH
     if field is not None and field.choices and not isinstance(field, WordsField):
-        made = {value: badge(str(label), column.colours[value]) if value in column.colours else escape(str(label))
-                for value, label in field.flatchoices}  # fmt: skip
+        made: dict[Any, str] = {
+            value: badge(str(label), column.colours[value]) if value in column.colours else html.escape(str(label))
+            for value, label in field.flatchoices
+        }
         return lambda row: made.get(get(row)) or cell(field, get(row))
+    if isinstance(field, ForeignKey):
+        return _pointer_maker(field, path)
+    if isinstance(field, CharField | TextField) and not isinstance(field, WordsField):
+        return lambda row: html.escape(get(row) or "") or DASH
     return lambda row: cell(field, get(row))
 
 
-def cell(field: AnyField | None, value: Any) -> SafeString:
+def _pointer_maker(field: AnyField, path: str) -> Cell:
+    """Cells of what is pointed to: the rows of a page point to a few things, each is named once."""
+    named: dict[Any, str] = {}
+    key = attrgetter(field.attname) if "__" not in path else (lambda row: code_of(read(row, path)))
+
+    def make(row: Any) -> str:
+        pk = key(row)
+        if pk is None:
+            return DASH
+        found = named.get(pk)
+        if found is None:
+            found = named[pk] = html.escape(str(read(row, path)))
+        return found
+
+    return make
+
+
+def cell(field: AnyField | None, value: Any) -> str:
     """One value as safe HTML."""
-    shown = text(field, value)
-    return escape(shown) if shown else DASH
+    return html.escape(text(field, value)) or DASH
 
 
 def is_number(field: AnyField | None) -> bool:

@@ -17,7 +17,7 @@ _POINTS = 200
 
 
 def shelter(request: HttpRequest, row: Shelter) -> Card:
-    """Open or closed, how full, the counts so far. Two queries."""
+    """Open or closed, how full, the counts so far. Four small queries."""
     space: Any = request.space  # type: ignore[attr-defined]
     state = queries.shelters_now(space, [row.pk])[row.pk]
     counts = list(

@@ -49,7 +49,7 @@ def _moment(look: Look) -> datetime | None:
 
 
 def occupancy(look: Look, keys: Sequence[Any]) -> Mapping[Any, Any]:
-    """Open or closed, people counted and room. One query."""
+    """Open or closed, people counted and room. Three small queries."""
     return {pk: occupancy_badge(each) for pk, each in queries.shelters_now(look.space, keys, _moment(look)).items()}
 
 

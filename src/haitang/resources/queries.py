@@ -52,35 +52,40 @@ class TeamNow:
     task: str
 
 
-def _open_at(space: Space, at: datetime | None) -> QuerySet[Any]:
-    rows = ShelterState.objects.filter(space=space, shelter=OuterRef("pk"))
+def _open_at(space: Space, at: datetime | None) -> Q:
     if at is None:
-        return rows.filter(closed_at__isnull=True)
-    return rows.filter(opened_at__lte=at).filter(Q(closed_at__isnull=True) | Q(closed_at__gt=at))
+        return Q(space=space, closed_at__isnull=True)
+    return Q(space=space, opened_at__lte=at) & (Q(closed_at__isnull=True) | Q(closed_at__gt=at))
+
+
+def _newest(rows: QuerySet[Any], at: datetime | None) -> QuerySet[Any]:
+    return rows.filter(is_newest=True) if at is None else rows.filter(at__lte=at).order_by("-at", "-id")
 
 
 def with_occupancy(shelters: QuerySet[Any], space: Space, at: datetime | None = None) -> QuerySet[Any]:
     """Shelters with `now_open`, `now_people`, `now_counted_at` in a world; `at` None is the present. One query."""
-    counts = HeadCount.objects.filter(space=space, shelter=OuterRef("pk"))
-    if at is not None:
-        counts = counts.filter(at__lte=at)
-    newest = counts.order_by("-at", "-id")
+    newest = _newest(HeadCount.objects.filter(space=space, shelter=OuterRef("pk")), at)
     return shelters.annotate(
-        now_open=Exists(_open_at(space, at)),
+        now_open=Exists(ShelterState.objects.filter(_open_at(space, at), shelter=OuterRef("pk"))),
         now_people=Subquery(newest.values("people")[:1]),
         now_counted_at=Subquery(newest.values("at")[:1]),
     )
 
 
 def shelters_now(space: Space, keys: Iterable[Any], at: datetime | None = None) -> dict[Any, ShelterNow]:
-    """Shelters by primary key. One query."""
-    rows = with_occupancy(Shelter.objects.filter(pk__in=list(keys)), space, at)
-    return {
-        pk: ShelterNow(is_open, people, counted_at, capacity)
-        for pk, is_open, people, counted_at, capacity in rows.values_list(
-            "pk", "now_open", "now_people", "now_counted_at", "capacity"
-        )
-    }
+    """Shelters by primary key. Three small queries for the present, one for another moment."""
+    wanted = list(keys)
+    if at is not None:
+        rows = with_occupancy(Shelter.objects.filter(pk__among=wanted), space, at)
+        told = rows.values_list("pk", "now_open", "now_people", "now_counted_at", "capacity")
+        return {pk: ShelterNow(is_open, people, when, room) for pk, is_open, people, when, room in told}
+    open_now = set(
+        ShelterState.objects.filter(_open_at(space, None), shelter__among=wanted).values_list("shelter", flat=True)
+    )
+    counts = HeadCount.objects.filter(space=space, shelter__among=wanted, is_newest=True)
+    newest = {pk: (people, when) for pk, people, when in counts.values_list("shelter", "people", "at")}
+    rooms = Shelter.objects.filter(pk__among=wanted).order_by().values_list("pk", "capacity")
+    return {pk: ShelterNow(pk in open_now, *newest.get(pk, (None, None)), room) for pk, room in rooms}
 
 
 def people_in_shelters(space: Space, at: datetime | None = None, place: Place | None = None) -> int:
@@ -92,10 +97,7 @@ def people_in_shelters(space: Space, at: datetime | None = None, place: Place | 
 
 def with_status(teams: QuerySet[Any], space: Space, at: datetime | None = None) -> QuerySet[Any]:
     """Teams with `now_status`, `now_since`, `now_task` in a world. One query."""
-    states = TeamState.objects.filter(space=space, team=OuterRef("pk"))
-    if at is not None:
-        states = states.filter(at__lte=at)
-    newest = states.order_by("-at", "-id")
+    newest = _newest(TeamState.objects.filter(space=space, team=OuterRef("pk")), at)
     return teams.annotate(
         now_status=Coalesce(Subquery(newest.values("status")[:1]), Value(TeamStatus.AVAILABLE.value)),
         now_since=Subquery(newest.values("at")[:1]),
@@ -105,11 +107,17 @@ def with_status(teams: QuerySet[Any], space: Space, at: datetime | None = None) 
 
 def teams_now(space: Space, keys: Iterable[Any], at: datetime | None = None) -> dict[Any, TeamNow]:
     """Teams by primary key. One query."""
-    rows = with_status(Team.objects.filter(pk__in=list(keys)), space, at)
-    return {
-        pk: TeamNow(TeamStatus(status), since, task)
-        for pk, status, since, task in rows.values_list("pk", "now_status", "now_since", "now_task")
-    }
+    wanted = list(keys)
+    found = dict.fromkeys(wanted, TeamNow(TeamStatus.AVAILABLE, None, ""))
+    if at is None:
+        states = TeamState.objects.filter(space=space, team__among=wanted, is_newest=True).values_list(
+            "team", "status", "at", "task"
+        )
+    else:
+        rows = with_status(Team.objects.filter(pk__among=wanted), space, at)
+        states = rows.values_list("pk", "now_status", "now_since", "now_task")
+    found.update((pk, TeamNow(TeamStatus(status), since, task)) for pk, status, since, task in states)
+    return found
 
 
 def teams_by_status(teams: QuerySet[Any], space: Space) -> dict[TeamStatus, tuple[int, int]]:

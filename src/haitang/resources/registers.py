@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.frame import Menu
 from haitang.geo.catalogue import circle
@@ -25,7 +26,7 @@ SHELTERS = register(
             Column("place"),
             Column("setting"),
             Column("capacity"),
-            Column("now", label=_("Now"), values=present.occupancy),
+            Column("now", label=pgettext_lazy("resource", "Now"), values=present.occupancy),
         ),
         filters=("place", "kind", "setting", "term", "capacity"),
         search=("code", "name_zh", "name_en", "address"),
@@ -61,7 +62,7 @@ TEAMS = register(
             Column("members"),
             Column("vehicles"),
             Column("boats"),
-            Column("now", label=_("Now"), values=present.status),
+            Column("now", label=pgettext_lazy("resource", "Now"), values=present.status),
         ),
         filters=("place", "kind", "skills", "owner"),
         search=("code", "name_zh", "name_en", "address"),

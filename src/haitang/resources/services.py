@@ -117,8 +117,13 @@ def count_heads(
         ShelterState.objects.create(
             space=space, shelter=shelter, opened_at=min(at or moment, moment), opened_by_id=by.pk
         )
+    when = at or moment
+    # A count that arrives late does not take the place of a later one.
+    is_newest = not HeadCount.objects.filter(space=space, shelter=shelter, is_newest=True, at__gt=when).exists()
+    if is_newest:
+        HeadCount.objects.filter(space=space, shelter=shelter, is_newest=True).update(is_newest=False)
     count = HeadCount.objects.create(
-        space=space, shelter=shelter, at=at or moment, people=people, reporter_id=by.pk, source=source[:80]
+        space=space, shelter=shelter, at=when, people=people, reporter_id=by.pk, source=source[:80], is_newest=is_newest
     )
     over = people > shelter.capacity
     record(
@@ -155,6 +160,7 @@ def set_team_status(
     if wanted == TeamStatus.ASSIGNED and team.archived_at is not None:
         raise Refused(_("%(row)s is archived: fetch it back first.") % {"row": team})
     kept = task or ("" if wanted in (TeamStatus.AVAILABLE, TeamStatus.OUT_OF_SERVICE) else present.task)
+    TeamState.objects.filter(space=space, team=team, is_newest=True).update(is_newest=False)
     state = TeamState.objects.create(
         space=space, team=team, status=wanted, at=now(space), by_id=by.pk, task=kept[:200],
         thread=thread if isinstance(thread, str) else thread_of(thread),

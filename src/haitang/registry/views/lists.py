@@ -46,13 +46,13 @@ def listing(request: HttpRequest, slug: str) -> HttpResponse:
     select = context["can"]["edit"] or context["can"]["archive"]
     context |= {
         "shown": shown, "page": page, "is_capped": page.paginator.seen > COUNT_MOST, "select": select,
-        "head": shown.head(select=select), "body": shown.body(rows, select=select), "query": shown.query,
+        "head": shown.head(select=select), "body": shown.body(rows, select=select), "query": shown.query, "pages": shown.pages(page),
     }  # fmt: skip
     if request.headers.get("HX-Target") == "rows":
         return render(request, "registry/parts/rows.html", context)
     context |= {
         "views": list(SavedView.objects.filter(user=request.user, register=slug)), "sizes": PAGE_SIZES,
-        "per": page.paginator.per_page, "live": f"registry.{register.label}.",
+        "per": shown.size, "boxes": shown.boxes(), "live": f"registry.{register.label}.",
     }  # fmt: skip
     return render(request, "registry/list.html", context)
 
@@ -135,6 +135,8 @@ def _picked(request: HttpRequest, register: Register) -> list[Any]:
             .select_related(*register.joins)
             .order_by(register.key_path)
         )
+        if len(found) != len(set(picks)):
+            raise Refused(_("Some of these rows lie outside your reach."))
     if not found:
         raise Refused(_("Choose at least one row."))
     inside = set(

@@ -45,7 +45,7 @@ class Term(models.TextChoices):
 class Shelter(Record):
     """A place where people are taken in."""
 
-    kind = models.CharField(_("kind"), max_length=10, choices=ShelterKind, db_index=True)
+    kind = models.CharField(pgettext_lazy("resource", "kind"), max_length=10, choices=ShelterKind, db_index=True)
     setting = models.CharField(_("setting"), max_length=8, choices=Setting, default=Setting.INDOOR)
     term = models.CharField(_("length of stay"), max_length=10, choices=Term, default=Term.SHORT)
     address = models.CharField(_("address"), max_length=120, blank=True)
@@ -67,9 +67,9 @@ class ShelterState(models.Model):
 
     space = models.ForeignKey(Space, models.PROTECT, related_name="+")
     shelter = models.ForeignKey(Shelter, models.PROTECT, related_name="states", verbose_name=_("shelter"))
-    opened_at = models.DateTimeField(_("opened"))
+    opened_at = models.DateTimeField(pgettext_lazy("shelter time", "opened"))
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    closed_at = models.DateTimeField(pgettext_lazy("shelter time", "closed"), null=True, blank=True)
     closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
     scope = Scope(place="shelter__place__path", organisation="shelter__owner__path")
@@ -101,6 +101,8 @@ class HeadCount(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("reported by")
     )
     source = models.CharField(_("source"), max_length=80, blank=True)
+    # Set on the count that is the last by its time; lists and sums of the present ask for it alone.
+    is_newest = models.BooleanField(default=True, editable=False)
 
     scope = Scope(place="shelter__place__path", organisation="shelter__owner__path")
     objects = ScopedManager()
@@ -109,6 +111,11 @@ class HeadCount(models.Model):
         verbose_name = _("head count")
         verbose_name_plural = _("head counts")
         ordering = ("-at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("space", "shelter"), condition=Q(is_newest=True), name="resources_heads_one_newest"
+            ),
+        )
         # The newest count of a shelter at a moment.
         indexes = (models.Index(fields=("space", "shelter", "-at", "-id"), name="resources_heads_newest"),)
 

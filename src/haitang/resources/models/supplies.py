@@ -50,7 +50,7 @@ class SupplyKind(models.TextChoices):
 class Supply(Record):
     """One kind of thing at one store. `stock` is what lies there in the live world."""
 
-    kind = models.CharField(_("kind"), max_length=10, choices=SupplyKind, db_index=True)
+    kind = models.CharField(pgettext_lazy("resource", "kind"), max_length=10, choices=SupplyKind, db_index=True)
     gb_code = models.CharField(_("code of GB/T 38565"), max_length=7, blank=True, validators=[GB_CODE])
     store = models.CharField(_("store"), max_length=80, blank=True)
     address = models.CharField(_("address"), max_length=120, blank=True)
@@ -84,14 +84,14 @@ class StockMove(models.Model):
     space = models.ForeignKey(Space, models.PROTECT, related_name="+")
     supply = models.ForeignKey(Supply, models.PROTECT, related_name="moves", verbose_name=_("supply"))
     at = models.DateTimeField(_("time"))
-    kind = models.CharField(_("kind"), max_length=6, choices=MoveKind)
+    kind = models.CharField(pgettext_lazy("stock", "kind"), max_length=6, choices=MoveKind)
     # Positive came in, negative went out.
-    quantity = models.DecimalField(_("quantity"), max_digits=12, decimal_places=2)
+    quantity = models.DecimalField(pgettext_lazy("stock", "quantity"), max_digits=12, decimal_places=2)
     balance = models.DecimalField(_("stock afterwards"), max_digits=12, decimal_places=2)
     to = models.CharField(_("for whom"), max_length=120, blank=True)
     thread = models.CharField(max_length=80, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
-    note = models.CharField(_("note"), max_length=200, blank=True)
+    note = models.CharField(pgettext_lazy("stock", "note"), max_length=200, blank=True)
 
     scope = Scope(place="supply__place__path", organisation="supply__owner__path")
     objects = ScopedManager()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -81,7 +82,7 @@ MOVES: dict[TeamStatus, frozenset[TeamStatus]] = {
 class Team(Record):
     """A team that can be sent."""
 
-    kind = models.CharField(_("kind"), max_length=12, choices=TeamKind, db_index=True)
+    kind = models.CharField(pgettext_lazy("resource", "kind"), max_length=12, choices=TeamKind, db_index=True)
     skills = WordsField(_("skills"), words=Skill)
     address = models.CharField(_("stationed at"), max_length=120, blank=True)
     members = models.PositiveIntegerField(_("members"), db_index=True, validators=[MaxValueValidator(100_000)])
@@ -101,12 +102,14 @@ class TeamState(models.Model):
 
     space = models.ForeignKey(Space, models.PROTECT, related_name="+")
     team = models.ForeignKey(Team, models.PROTECT, related_name="states", verbose_name=_("rescue team"))
-    status = models.CharField(_("status"), max_length=15, choices=TeamStatus)
+    status = models.CharField(pgettext_lazy("team", "status"), max_length=15, choices=TeamStatus)
     at = models.DateTimeField(_("since"))
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
     # The larger thing it belongs to ("incidents.incident:7"), and where to or what for in words.
     thread = models.CharField(max_length=80, blank=True)
     task = models.CharField(_("task"), max_length=200, blank=True)
+    # Set on the last row of a team; lists and sums of the present ask for it alone.
+    is_newest = models.BooleanField(default=True, editable=False)
 
     scope = Scope(place="team__place__path", organisation="team__owner__path")
     objects = ScopedManager()
@@ -115,6 +118,11 @@ class TeamState(models.Model):
         verbose_name = _("status of a team")
         verbose_name_plural = _("statuses of teams")
         ordering = ("-at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("space", "team"), condition=Q(is_newest=True), name="resources_team_one_newest"
+            ),
+        )
         # The newest status of a team at a moment.
         indexes = (models.Index(fields=("space", "team", "-at", "-id"), name="resources_team_newest"),)
 
