@@ -7,7 +7,7 @@ permit that `outlet` gives out for live messages alone) and answers with an outc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -91,6 +91,10 @@ class Channel:
     def address(self, recipient: Recipient) -> str:
         """Where this recipient is reached on this channel; empty if nowhere."""
         raise NotImplementedError
+
+    def willing(self, people: Sequence[Recipient]) -> Container[int] | None:
+        """Channels that people switch on for themselves: the accounts that did; others are passed over. None: everybody."""
+        return None
 
     def look_up(self, deliveries: Sequence[Delivery]) -> Mapping[int, Any]:
         """What `send` needs from the database, for many deliveries at once: `Letter.extra` by delivery."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -29,23 +29,29 @@ _MOVED = ("state", "reason", "sent_at", "delivered_at", "read_at", "answered_at"
 def queue(message: Message, people: Sequence[Recipient], channels: Sequence[Channel]) -> None:
     """Write the deliveries of a new message: on all its channels, or on the first where they follow each other."""
     rows: list[Delivery] = []
+    willing = {channel.name: channel.willing(people) for channel in channels}
     for number, recipient in enumerate(people):
         if message.in_order:
-            rows += _first_that_can(message, number, recipient, channels, 0, message.created_at)
+            able = [channel for channel in channels if _is_willing(recipient, willing[channel.name])]
+            rows += _first_that_can(message, number, recipient, able, message.created_at)
         else:
             rows += [
-                _row(message, number, position, recipient, channel, message.created_at)
-                for position, channel in enumerate(channels)
-                if not channel.group
+                _row(message, number, recipient, channel, message.created_at)
+                for channel in channels
+                if not channel.group and _is_willing(recipient, willing[channel.name])
             ]
     if not message.in_order:
-        for position, channel in enumerate(channels):
+        for channel in channels:
             if channel.group:
-                rows += _group_rows(message, people, position, channel)
+                rows += _group_rows(message, people, channel)
     Delivery.objects.bulk_create(rows, batch_size=BATCH)
 
 
-def _group_rows(message: Message, people: Sequence[Recipient], position: int, channel: Channel) -> Iterable[Delivery]:
+def _is_willing(recipient: Recipient, willing: Container[int] | None) -> bool:
+    return willing is None or (recipient.user is not None and recipient.user.pk in willing)
+
+
+def _group_rows(message: Message, people: Sequence[Recipient], channel: Channel) -> Iterable[Delivery]:
     """One row for each group that the recipients' organisations listen to; the recipients are mentioned in it."""
     bodies = {r.organisation.pk: r.organisation for r in people if r.organisation}
     owners = channel.owners(list(bodies.values()))
@@ -58,7 +64,7 @@ def _group_rows(message: Message, people: Sequence[Recipient], position: int, ch
         whole = replace(
             members[0], user=None, organisation=owner, url="", name=owner.name_zh if owner else members[0].name
         )
-        row = _row(message, number, position, whole, channel, message.created_at)
+        row = _row(message, number, whole, channel, message.created_at)
         row.contact = _mentions(members)
         yield row
 
@@ -69,27 +75,26 @@ def _mentions(people: Sequence[Recipient]) -> dict[str, list[str]]:
 
 
 def _first_that_can(
-    message: Message, number: int, recipient: Recipient, channels: Sequence[Channel], start: int, at: datetime
+    message: Message, number: int, recipient: Recipient, channels: Sequence[Channel], at: datetime
 ) -> list[Delivery]:
-    """The row on the first channel from `start` that can reach the recipient, after rows that say why others cannot."""
+    """The row on the first of the channels that can reach the recipient, after rows that say why others cannot."""
     rows: list[Delivery] = []
-    for position in range(start, len(channels)):
-        row = _row(message, number, position, recipient, channels[position], at)
-        if channels[position].group:
+    for place, channel in enumerate(channels):
+        row = _row(message, number, recipient, channel, at)
+        if channel.group:
             row.contact = _mentions([recipient])
         rows.append(row)
         if row.state not in {State.FAILED, State.BLOCKED}:
-            if position + 1 < len(channels):
+            if place + 1 < len(channels):
                 row.contact = {**row.contact, "next": [recipient.phone, recipient.email, recipient.wecom]}
             break
     return rows
 
 
-def _row(
-    message: Message, number: int, position: int, recipient: Recipient, channel: Channel, at: datetime
-) -> Delivery:
+def _row(message: Message, number: int, recipient: Recipient, channel: Channel, at: datetime) -> Delivery:
     row = Delivery(
-        message=message, space_id=message.space_id, number=number, position=position, channel=channel.name,
+        message=message, space_id=message.space_id, number=number, channel=channel.name,
+        position=message.channels.index(channel.name),
         user=recipient.user, organisation=recipient.organisation, name=recipient.name[:120],
         address=channel.address(recipient)[:500], language=recipient.language, url=recipient.url,
         priority=PRIORITY.get(message.colour, 9), is_simulated=message.is_drill and not channel.here, created_at=at,
@@ -174,6 +179,7 @@ def hand_on(delivery: Delivery, at: datetime) -> None:
         user=delivery.user, organisation=delivery.organisation, name=delivery.name, language=delivery.language,
         url=delivery.url, phone=phone, email=email, wecom=wecom,
     )  # fmt: skip
-    channels = [channel_of(name) for name in message.channels if name in CHANNELS]
-    rows = _first_that_can(message, delivery.number, recipient, channels, delivery.position + 1, at)
+    channels = [channel_of(name) for name in message.channels[delivery.position + 1 :] if name in CHANNELS]
+    able = [channel for channel in channels if _is_willing(recipient, channel.willing([recipient]))]
+    rows = _first_that_can(message, delivery.number, recipient, able, at)
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -26,11 +26,17 @@ class WebPush(Channel):
     label: ClassVar = _("Browser notification")
     icon: ClassVar = "device-mobile-message"
     attempts: ClassVar = 5
+    missing: ClassVar = "no_browser"
     concurrency: ClassVar = 8
 
     def address(self, recipient: Recipient) -> str:
         """The account; its browsers are looked up when the letter goes."""
         return recipient.user.username if recipient.user else ""
+
+    def willing(self, people: Sequence[Recipient]) -> Container[int]:
+        """Who switched it on in some browser. One query."""
+        rows = Subscription.objects.filter(user__in=[r.user.pk for r in people if r.user]).order_by()
+        return set(rows.values_list("user", flat=True).distinct())
 
     def look_up(self, deliveries: Sequence[Delivery]) -> Mapping[int, Any]:
         """The newest browsers of each person. One query."""

@@ -106,8 +106,26 @@ def test_a_push_service_that_is_down_is_asked_again(live, service):
     assert (row.state, row.reason) == ("queued", "server: 503")
 
 
-def test_who_switched_it_on_nowhere_cannot_be_woken(live, service):
-    row = pushed(live, make.user())
+def test_who_switched_it_on_nowhere_is_passed_over_without_a_failure(live, service):
+    willing, other = make.user(), make.user()
+    browser(willing)
+    message = make.message(live, willing, other, channels=["inapp", "webpush"])
+    assert [(row.user, row.channel) for row in services.receipts(message)] == [
+        (willing, "inapp"),
+        (willing, "webpush"),
+        (other, "inapp"),
+    ]
+    message = make.message(live, other, channels=["webpush", "sms"], in_order=True)
+    assert [row.channel for row in services.receipts(message)] == ["sms"]
+
+
+def test_who_switched_it_off_before_the_letter_went_cannot_be_woken(live, service):
+    person = make.user()
+    browser(person)
+    message = make.message(live, person, channels=["webpush"])
+    Subscription.objects.all().delete()
+    services.pump(live)
+    row = services.receipts(message).get()
     assert (row.state, row.reason) == ("failed", "no_browser")
 
 

@@ -22,7 +22,7 @@ import haitang.delivery
 from haitang.accounts.roles import Role
 from haitang.delivery import outlet, receipts, services, transport
 from haitang.delivery.channel import CHANNELS
-from haitang.delivery.models import Delivery, Hook
+from haitang.delivery.models import Delivery, Hook, Subscription
 from haitang.delivery.permit import ExerciseLeak, Permit
 from haitang.delivery.services import Recipient
 from haitang.delivery.states import State
@@ -71,8 +71,10 @@ def _people() -> list[Any]:
     Hook.objects.create(
         organisation=body, channel="dingtalk", url="https://oapi.dingtalk.com/robot/send?access_token=x", secret="s"
     )
+    official = make.user(organisation=body)
+    Subscription.objects.create(user=official, endpoint="https://push.example.org/1", digest="d", p256dh="p", auth="a")
     return [
-        make.user(organisation=body),
+        official,
         make.user(organisation=None),
         make.user(Role.RESIDENT),
         Recipient(organisation=body),
