@@ -202,6 +202,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cast", choices=("all", "townships", "none"), default="all", help="whom the scripted cast plays"
     )
+    parser.add_argument("--detach", action="store_true", help="start it and leave; the platform's worker runs it")
     parser.add_argument("--seed", type=int, help="another run of the same scenario")
 
 

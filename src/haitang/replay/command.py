@@ -55,10 +55,16 @@ def _list(given: argparse.Namespace) -> int:
 
 def _scaled(given: argparse.Namespace) -> int:
     found = services.start(given.scenario, by=_driver(), speed=given.speed, parts=CASTS[given.cast], seed=given.seed)
+    where = sys.stderr if given.json else sys.stdout
     print(
         f"{found.name_en} runs at x{found.speed:g} in {found.space.slug}; watch it at {settings.PUBLIC_URL}/replay/{found.pk}/",
+        file=where,
         flush=True,
     )
+    if given.detach:
+        if given.json:
+            print(json.dumps({"space": found.space.slug, "run": found.pk}), flush=True)
+        return 0
     began = time.monotonic()
     while True:
         time.sleep(1)
