@@ -7,12 +7,13 @@ from datetime import datetime
 
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from haitang.accounts import tokens
-from haitang.accounts.actors import Actor
+from haitang.accounts.actors import Actor, System
 from haitang.accounts.models import ApiToken, Organisation, PersonalRead, User
 from haitang.accounts.roles import EVERYONE, OPERATIONS, Role
-from haitang.accounts.verbs import verb
+from haitang.accounts.verbs import Forbidden, verb
 from haitang.journal.services import record
 from haitang.spaces.models import Space
 
@@ -28,7 +29,12 @@ def mint_token(
     prefix: str = "",
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
-    """Make an access token; the secret is returned once and never kept."""
+    """Make an access token; the secret is returned once and never kept.
+
+    Only an administrator makes one in the name of another person: a token acts with that person's role.
+    """
+    if not isinstance(by, System) and by.role != Role.ADMIN and user.role != Role.MACHINE and user.pk != by.pk:
+        raise Forbidden(_("Only an administrator makes a token in another person's name: choose a machine account"))
     secret = tokens.new_secret()
     token = ApiToken.objects.create(
         name=name, digest=tokens.digest(secret), user=user, space=space, rights=rights, prefix=prefix,
@@ -68,7 +74,9 @@ def register_user(
 
 @verb("accounts.edit_profile", roles=EVERYONE)
 def edit_profile(user: User, *, by: Actor, phone: str, email: str, wecom_id: str) -> User:
-    """Change one's own contact points."""
+    """Change one's own contact points; an administrator may change anybody's."""
+    if not isinstance(by, System) and by.role != Role.ADMIN and user.pk != by.pk:
+        raise Forbidden(_("Contact points are changed by the person or by an administrator"))
     user.phone, user.email, user.wecom_id = phone, email, wecom_id
     user.save(update_fields=["phone", "email", "wecom_id"])
     record(space=Space.live(), verb="accounts.edit_profile", by=by, subject=user, organisation=user.organisation,

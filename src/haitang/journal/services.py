@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,27 @@ def thread_of(subject: Model) -> str:
 
 
 def _plain(value: Mapping[str, Any] | None) -> Any:
-    return None if value is None else json.loads(json.dumps(value, cls=DjangoJSONEncoder))
+    return None if value is None else _lasting(json.loads(json.dumps(value, cls=DjangoJSONEncoder)))
+
+
+def _lasting(value: Any) -> Any:
+    """The value as both stores give it back, so that its hash holds: neither keeps NaN, nor PostgreSQL 1e16 as a float."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return int(value) if abs(value) >= 1e16 or value == 0 else value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, list):
+        return [_lasting(each) for each in value]
+    if isinstance(value, dict):
+        return {_text(name): _lasting(each) for name, each in value.items()}
+    return value
+
+
+def _text(text: str) -> str:
+    """Text without the signs that no database keeps: NUL, half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def record(
@@ -103,8 +124,8 @@ def record_all(*, space: Space, by: Actor, notes: Sequence[Note]) -> list[Entry]
             "place_path": note.place.path if note.place else None,
             "organisation_path": note.organisation.path if note.organisation else None,
             "colour": note.colour,
-            "text_zh": note.text_zh[:400],
-            "text_en": note.text_en[:400],
+            "text_zh": _text(note.text_zh)[:400],
+            "text_en": _text(note.text_en)[:400],
             "url": note.url or _url_of(subject),
             "before": _plain(note.before),
             "after": _plain(note.after),
