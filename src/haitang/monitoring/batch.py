@@ -13,11 +13,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -122,6 +124,28 @@ class _Raw:
 
 def decode_json(body: bytes, catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Batch:
     """Decode one body. `allowed` says of a series code whether the sender may write it; None allows all."""
+    found = decode_all([(body, allowed)], catalogue, now_ms)[0]
+    if isinstance(found, BatchError):
+        raise found
+    return found
+
+
+def decode_all(
+    sent: Sequence[tuple[bytes, Allowed | None]], catalogue: Catalogue, now_ms: int
+) -> list[Batch | BatchError]:
+    """Decode several bodies, each with what its sender may write, as `decode_json` would one by one; checked together."""
+    parts: list[_Raw | BatchError] = []
+    for body, _allowed in sent:
+        try:
+            parts.append(_parse(body))
+        except BatchError as error:
+            parts.append(error)
+    good = [(part, allowed) for part, (_, allowed) in zip(parts, sent, strict=True) if isinstance(part, _Raw)]
+    batches = iter(_check([part for part, _ in good], [allowed for _, allowed in good], catalogue, now_ms))
+    return [next(batches) if isinstance(part, _Raw) else part for part in parts]
+
+
+def _parse(body: bytes) -> _Raw:
     if len(body) > MAX_BYTES:
         raise BatchError(
             "too_large", f"The body has {len(body)} bytes; send at most {MAX_BYTES} and split larger batches"
@@ -132,7 +156,7 @@ def decode_json(body: bytes, catalogue: Catalogue, now_ms: int, allowed: Allowed
         raise BatchError(
             "malformed", f"The body is not JSON: {error}; send UTF-8 JSON without NaN or Infinity"
         ) from None
-    return _check(_columns(document), catalogue, now_ms, allowed)
+    return _columns(document)
 
 
 def decode_csv(text: str, catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Batch:
@@ -155,7 +179,7 @@ def decode_csv(text: str, catalogue: Catalogue, now_ms: int, allowed: Allowed | 
                 raw.unit.append(row["unit"])
     except csv.Error as error:
         raise BatchError("malformed", f"Line {reader.line_num} is not CSV: {error}") from None
-    return _check(raw, catalogue, now_ms, allowed)
+    return _check([_limited(raw)], [allowed], catalogue, now_ms)[0]
 
 
 def _number(text: str | None) -> object:
@@ -171,8 +195,8 @@ def _columns(document: object) -> _Raw:
     if isinstance(document, list):
         rows = [row if isinstance(row, dict) else {} for row in document]
         units = [row.get("unit") for row in rows] if any("unit" in row for row in rows) else None
-        return _Raw(
-            [r.get("series") for r in rows], [r.get("time") for r in rows], [r.get("value") for r in rows], units
+        return _limited(
+            _Raw([r.get("series") for r in rows], [r.get("time") for r in rows], [r.get("value") for r in rows], units)
         )
     form = 'send {"series": [...], "time": [...], "value": [...]} or a list of {"series", "time", "value", "unit"}'
     if not isinstance(document, dict):
@@ -187,16 +211,37 @@ def _columns(document: object) -> _Raw:
     if not len(series) == len(time) == len(value) == len(unit if unit is not None else series):
         lengths = f"series {len(series)}, time {len(time)}, value {len(value)}"
         raise BatchError("malformed", f"The columns differ in length ({lengths}); send one entry per reading in each")
-    return _Raw(series, time, value, unit)
+    return _limited(_Raw(series, time, value, unit))
 
 
-def _check(raw: _Raw, catalogue: Catalogue, now_ms: int, allowed: Allowed | None) -> Batch:
+def _limited(raw: _Raw) -> _Raw:
     n = len(raw.series)
     if n > MAX_ROWS:
         raise BatchError(
             "too_many_rows", f"The body has {n} readings; send at most {MAX_ROWS} and split larger batches"
         )
-    refuse = _Refusals(n)
+    return raw
+
+
+def _joined(parts: Sequence[_Raw]) -> _Raw:
+    if len(parts) == 1:
+        return parts[0]
+    units = None
+    if any(part.unit is not None for part in parts):
+        units = [each for part in parts for each in (part.unit or [None] * len(part.series))]
+    return _Raw(
+        [each for part in parts for each in part.series],
+        [each for part in parts for each in part.time],
+        [each for part in parts for each in part.value],
+        units,
+    )
+
+
+def _check(parts: Sequence[_Raw], allowed: Sequence[Allowed | None], catalogue: Catalogue, now_ms: int) -> list[Batch]:
+    """Check the rows of several bodies at once; one batch for each."""
+    raw = _joined(parts)
+    edges = [0, *accumulate(len(part.series) for part in parts)]
+    refuse = _Refusals(edges)
     known = catalogue.codes
     position = np.array([known.get(c, -1) if type(c) is str else -1 for c in raw.series], np.int64)
     unknown = np.flatnonzero(position < 0).tolist()
@@ -206,9 +251,11 @@ def _check(raw: _Raw, catalogue: Catalogue, now_ms: int, allowed: Allowed | None
             row, Reason.UNKNOWN_SERIES if text else Reason.MALFORMED, "series", raw.series[row],
             "must be the code of a registered series", "register the series, or correct the code",
         )  # fmt: skip
-    if allowed is not None:
-        for row in np.flatnonzero(position >= 0).tolist():
-            if not allowed(raw.series[row]):
+    for number, may_write in enumerate(allowed):
+        if may_write is None:
+            continue
+        for row in range(edges[number], edges[number + 1]):
+            if position[row] >= 0 and not may_write(raw.series[row]):
                 refuse(
                     row, Reason.FORBIDDEN, "series", raw.series[row], "this token may not write it", "use its own token"
                 )
@@ -220,26 +267,35 @@ def _check(raw: _Raw, catalogue: Catalogue, now_ms: int, allowed: Allowed | None
     else:
         _registered_units(position, value, catalogue)
     _bounds(raw, position, time_ms, value, catalogue, now_ms, refuse)
-    kept = ~refuse.bad
-    listed = sorted(refuse.listed, key=lambda each: each.row)
-    return Batch(position[kept], time_ms[kept], value[kept], listed, dict(refuse.count))
+    batches = []
+    for number, (begin, end) in enumerate(pairwise(edges)):
+        kept = begin + np.flatnonzero(~refuse.bad[begin:end]) if refuse.count[number] else slice(begin, end)
+        listed = sorted(refuse.listed[number], key=lambda each: each.row)
+        batches.append(Batch(position[kept], time_ms[kept], value[kept], listed, dict(refuse.count[number])))
+    return batches
 
 
 class _Refusals:
-    """The first reason against a row counts; details are kept for the first hundred rows."""
+    """The first reason against a row counts; details are kept for the first hundred rows of each body.
 
-    def __init__(self, n: int) -> None:
-        self.bad = np.zeros(n, np.bool_)
-        self.count: Counter[Reason] = Counter()
-        self.listed: list[Rejection] = []
+    Body i has the rows edges[i]:edges[i+1].
+    """
+
+    def __init__(self, edges: Sequence[int]) -> None:
+        self.edges = edges
+        self.bad = np.zeros(edges[-1], np.bool_)
+        self.count: list[Counter[Reason]] = [Counter() for _ in edges[1:]]
+        self.listed: list[list[Rejection]] = [[] for _ in edges[1:]]
 
     def __call__(self, row: int, reason: Reason, name: str, value: object, rule: str, remedy: str) -> None:
         if self.bad[row]:
             return
         self.bad[row] = True
-        self.count[reason] += 1
-        if len(self.listed) < _LISTED:
-            self.listed.append(Rejection(row, reason, name, str(value)[:80], rule, remedy))
+        body = bisect_right(self.edges, row) - 1
+        self.count[body][reason] += 1
+        if len(self.listed[body]) < _LISTED:
+            shown = Rejection(row - self.edges[body], reason, name, str(value)[:80], rule, remedy)
+            self.listed[body].append(shown)
 
 
 def _values(column: list[Any], refuse: _Refusals) -> Floats:

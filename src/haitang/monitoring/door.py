@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import numpy as np
 from django.utils import timezone
 
 from haitang.accounts.verbs import Refused
 from haitang.monitoring import counts, edition, gate, intake
-from haitang.monitoring.batch import Allowed, Batch, BatchError, Reason, Rejection, decode_csv, decode_json
+from haitang.monitoring.batch import Allowed, Batch, BatchError, Reason, Rejection, decode_all, decode_csv
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
@@ -60,28 +61,34 @@ def receive_all(space: Space, parcels: Sequence[Parcel], *, strict: bool = False
     network = edition.network()
     moment = now(space)
     now_ms = round(moment.astimezone(UTC).timestamp() * 1000)
-    groups: list[intake.Group] = []
     receipts: list[Receipt] = []
+    together: defaultdict[tuple[str, datetime], list[Batch]] = defaultdict(list)
     tally = _not_counted_yet(space)
-    for parcel in parcels:
-        try:
-            batch = _decode(parcel, network, now_ms)
-        except BatchError:
+    arrived = timezone.now()
+    for parcel, batch in zip(parcels, _decode(parcels, network, now_ms), strict=True):
+        if isinstance(batch, BatchError):
             tally[parcel.source, "body_refused"] += 1
             if strict:
                 counts.add(space, tally)
-                raise
+                raise batch
             receipts.append(Receipt(0, {Reason.MALFORMED: 1}))
             continue
         for reason, number in batch.refused.items():
             tally[parcel.source, reason.value] += number
         if len(batch):
-            arrived = parcel.received_at or timezone.now()
-            groups.append(intake.Group(parcel.source, arrived, network.ids[batch.series], batch.time_ms, batch.value))
+            together[parcel.source, parcel.received_at or arrived].append(batch)
         receipts.append(Receipt(len(batch), batch.refused, batch.rejections))
-    if groups or tally:
-        gate.enter(space, groups, tally)
+    if together or tally:
+        gate.enter(space, [_group(source, at, found, network) for (source, at), found in together.items()], tally)
     return receipts
+
+
+def _group(source: str, at: datetime, batches: Sequence[Batch], network: edition.Network) -> intake.Group:
+    """What one sender sent at one time, in one piece."""
+    return intake.Group(
+        source, at, network.ids[np.concatenate([each.series for each in batches])],
+        np.concatenate([each.time_ms for each in batches]), np.concatenate([each.value for each in batches]),
+    )  # fmt: skip
 
 
 def count_refusal(space: Space, source: str, outcome: str) -> None:
@@ -105,11 +112,16 @@ def by_prefix(prefix: str) -> Allowed | None:
     return (lambda code: code.startswith(prefix)) if prefix else None
 
 
-def _decode(parcel: Parcel, network: edition.Network, now_ms: int) -> Batch:
-    if parcel.form == "json":
-        return decode_json(parcel.body, network.catalogue, now_ms, parcel.allowed)
+def _decode(parcels: Sequence[Parcel], network: edition.Network, now_ms: int) -> list[Batch | BatchError]:
+    if all(parcel.form == "json" for parcel in parcels):
+        return decode_all([(parcel.body, parcel.allowed) for parcel in parcels], network.catalogue, now_ms)
+    return [_decode_file(parcel, network, now_ms) for parcel in parcels]
+
+
+def _decode_file(parcel: Parcel, network: edition.Network, now_ms: int) -> Batch | BatchError:
     try:
-        text = parcel.body.decode("utf-8-sig")
+        return decode_csv(parcel.body.decode("utf-8-sig"), network.catalogue, now_ms, parcel.allowed)
     except UnicodeDecodeError as error:
-        raise BatchError("malformed", f"The file is not UTF-8: {error}; save it as CSV UTF-8") from None
-    return decode_csv(text, network.catalogue, now_ms, parcel.allowed)
+        return BatchError("malformed", f"The file is not UTF-8: {error}; save it as CSV UTF-8")
+    except BatchError as error:
+        return error

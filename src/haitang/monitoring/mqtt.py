@@ -28,6 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Refused
 from haitang.monitoring import door
+from haitang.monitoring.batch import MAX_BYTES
 from haitang.spaces.models import Space
 
 logger = logging.getLogger(__name__)
@@ -125,12 +126,13 @@ class Subscriber:
             group = [self._messages.get(timeout=0.2)]
         except queue.Empty:
             return []
-        end = time.monotonic() + GATHER_S
-        while len(group) < GATHER_MESSAGES:
+        size, end = len(group[0].payload), time.monotonic() + GATHER_S
+        while len(group) < GATHER_MESSAGES and size < MAX_BYTES:
             try:
                 group.append(self._messages.get(timeout=max(0.0, end - time.monotonic())))
             except queue.Empty:
                 break
+            size += len(group[-1].payload)
         return group
 
     def _handle(self, group: list[Arrival]) -> list[Arrival]:

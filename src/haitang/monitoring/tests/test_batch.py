@@ -133,6 +133,23 @@ anything = st.recursive(
 )  # fmt: skip
 
 
+@given(st.lists(st.tuples(anything, st.sampled_from([None, "A-", "B-"])), max_size=5))
+def test_bodies_decoded_together_give_what_they_give_alone(sent):
+    bodies = [
+        (json.dumps(document).encode(), prefix and (lambda c, p=prefix: c.startswith(p))) for document, prefix in sent
+    ]
+    for (body, allowed), found in zip(bodies, batch.decode_all(bodies, SERIES, NOW), strict=True):
+        if isinstance(found, BatchError):
+            with pytest.raises(BatchError) as caught:
+                decode_json(body, SERIES, NOW, allowed)
+            assert (str(caught.value), caught.value.code) == (str(found), found.code)
+            continue
+        alone = decode_json(body, SERIES, NOW, allowed)
+        assert (found.rejections, found.refused) == (alone.rejections, alone.refused)
+        for name in ("series", "time_ms", "value"):
+            assert getattr(found, name).tolist() == getattr(alone, name).tolist()
+
+
 @settings(max_examples=500, deadline=None)
 @given(anything)
 def test_nothing_that_is_json_breaks_the_decoder_and_every_row_is_accounted_for(document):

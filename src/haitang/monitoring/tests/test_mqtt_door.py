@@ -222,7 +222,8 @@ def test_a_message_nobody_can_handle_is_given_up_alone(space, monkeypatch):
     subscriber = Subscriber("mqtt://127.0.0.1")
     subscriber.client = _Client()  # type: ignore[assignment]
     real = door._decode
-    monkeypatch.setattr(door, "_decode", lambda p, *rest: 1 / 0 if p.body == b"poison" else real(p, *rest))
+    poison = lambda parcels, *rest: 1 / 0 if any(p.body == b"poison" for p in parcels) else real(parcels, *rest)  # noqa: E731
+    monkeypatch.setattr(door, "_decode", poison)
     topic, good = f"haitang/v1/{token.pk}/readings", json.dumps(make.body(series, (0, 1.0))).encode()
     assert subscriber._handle([Arrival(topic, b"poison", 1, 0), Arrival(topic, good, 2, 0)]) == []
     assert subscriber.client.acknowledged == [1, 2]
