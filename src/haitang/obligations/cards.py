@@ -8,7 +8,7 @@ from haitang.accounts.roles import OFFICIALS, OPERATIONS, STAFF
 from haitang.frame import Card, desk_card, phone_card, wall_panel
 from haitang.obligations import queries
 from haitang.obligations.actions import actions
-from haitang.obligations.models import OPEN, Obligation
+from haitang.obligations.models import OPEN, PENDING, Obligation
 
 DESK_ROWS, PHONE_ROWS, WALL_ROWS = 8, 20, 6
 
@@ -22,7 +22,7 @@ def desk(request: HttpRequest) -> Card:
     overdue = 0
     if request.user.role in OPERATIONS:
         others = Obligation.objects.visible_to(request.user).filter(
-            space=queries.space_of(request), state__in=OPEN, overdue_at__isnull=False
+            PENDING, space=queries.space_of(request), state__in=OPEN, overdue_at__isnull=False
         )
         overdue = others.order_by().count()
     context = {"rows": found[:DESK_ROWS], "total": total, "more": max(0, total - DESK_ROWS), "overdue": overdue}

@@ -60,6 +60,10 @@ MOVES: dict[State, frozenset[State]] = {
 OPEN: Collection[State] = (State.ISSUED, State.RECEIVED, State.STARTED)
 
 
+# What somebody must see to. Written as IN, because SQLite looks into an index for that and not for a bare boolean.
+PENDING = Q(is_pending__in=(True,))
+
+
 class Obligation(models.Model):
     """Something that an organisation (or a person of it) must do by some time. Times are of its space's clock."""
 
@@ -108,6 +112,9 @@ class Obligation(models.Model):
     # The rung that comes next, and how often it was reopened: together they name each step once.
     step = models.PositiveSmallIntegerField(default=0, editable=False)
     round = models.PositiveSmallIntegerField(default=0, editable=False)
+    # Whether somebody still has to do, decide or confirm something: kept by every move, so that lists need not look at
+    # everything that was ever asked.
+    is_pending = models.BooleanField(default=True, editable=False)
     received_at = models.DateTimeField(_("received at"), null=True, blank=True)
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
@@ -136,7 +143,8 @@ class Obligation(models.Model):
         indexes = [
             # run_due takes what is due from here.
             models.Index(fields=["space", "next_at"], name="obligations_due", condition=Q(next_at__isnull=False)),
-            models.Index(fields=["space", "state", "due_at"], name="obligations_list"),
+            # The desk, the list and the wall ask for the PENDING ones.
+            models.Index(fields=["space", "is_pending", "owner"], name="obligations_pending"),
             models.Index(fields=["space", "-issued_at"], name="obligations_record"),
             models.Index(fields=["subject_type", "subject_id"], name="obligations_subject"),
             models.Index(fields=["space", "thread"], name="obligations_thread"),
@@ -173,6 +181,11 @@ class Obligation(models.Model):
     def is_open(self) -> bool:
         """Whether the owner still has to do something."""
         return self.state in OPEN
+
+    @property
+    def must_be_seen_to(self) -> bool:
+        """What `is_pending` must be: open, refused, or done and to be confirmed."""
+        return self.is_open or self.state == State.REFUSED or self.awaits_confirmation
 
     @property
     def is_overdue(self) -> bool:

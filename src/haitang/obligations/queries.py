@@ -6,18 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, When
+from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, When
 from django.http import HttpRequest
 
 from haitang.accounts.models import User
 from haitang.geo.names import localised
 from haitang.obligations import reach
-from haitang.obligations.kinds import KINDS
-from haitang.obligations.models import OPEN, Obligation, State
+from haitang.obligations.models import OPEN, PENDING, Obligation, State
 from haitang.spaces.models import Space
 
 TABS = ("mine", "organisation", "all")
 STATUSES = ("open", "overdue", "waiting", "closed", "any")
+# The record of everything that was ever asked: long, read newest first, not counted more often than needed.
+RECORDS = frozenset({"closed", "any"})
 
 
 def space_of(request: HttpRequest) -> Space:
@@ -44,20 +45,14 @@ def of_tab(rows: QuerySet[Obligation], tab: str, user: User) -> QuerySet[Obligat
 def of_status(rows: QuerySet[Obligation], status: str, user: User) -> QuerySet[Obligation]:
     """Those that need somebody now, the overdue, those that wait for a decision, the closed, or any."""
     if status == "open":
-        return rows.filter(Q(state__in=OPEN) | reach.awaiting(user))
+        return rows.filter(PENDING, Q(state__in=OPEN) | reach.awaiting(user))
     if status == "overdue":
-        return rows.filter(state__in=OPEN, overdue_at__isnull=False)
+        return rows.filter(PENDING, state__in=OPEN, overdue_at__isnull=False)
     if status == "waiting":
-        return rows.filter(waiting())
+        return rows.filter(PENDING).exclude(state__in=OPEN)
     if status == "closed":
         return rows.exclude(state__in=OPEN)
     return rows
-
-
-def waiting() -> Q:
-    """The condition for what waits for somebody's decision: refused, or done and to be confirmed."""
-    kinds = [kind.id for kind in KINDS.values() if kind.needs_confirmation]
-    return Q(state=State.REFUSED) | Q(state=State.DONE, kind__in=kinds)
 
 
 def searched(rows: QuerySet[Obligation], text: str) -> QuerySet[Obligation]:
@@ -92,12 +87,13 @@ def by_urgency(rows: QuerySet[Obligation]) -> QuerySet[Obligation]:
 
 def in_order(rows: QuerySet[Obligation], status: str) -> QuerySet[Obligation]:
     """What presses first where something may still press; the newest first where the list is a record."""
-    return rows.order_by("-issued_at", "-pk") if status in {"closed", "any"} else by_urgency(rows)
+    return rows.order_by("-issued_at", "-pk") if status in RECORDS else by_urgency(rows)
 
 
 def needs(user: User, space: Space) -> QuerySet[Obligation]:
     """What this user has to do or to decide now, the most pressing first."""
-    rows = seen_by(user, space).filter((reach.mine(user) & Q(state__in=OPEN)) | reach.awaiting(user))
+    rows = seen_by(user, space).filter(PENDING)
+    rows = rows.filter((reach.mine(user) & Q(state__in=OPEN)) | reach.awaiting(user))
     return by_urgency(rows)
 
 
@@ -125,9 +121,7 @@ class Silence:
 
 def silent(user: User, space: Space) -> list[Silence]:
     """Organisations that have taken no notice of something yet, or are overdue with it; the worst first. One query."""
-    from django.db.models import Min
-
-    rows = Obligation.objects.visible_to(user).filter(space=space).filter(
+    rows = Obligation.objects.visible_to(user).filter(PENDING, space=space).filter(
         Q(state=State.ISSUED) | Q(state__in=OPEN, overdue_at__isnull=False)
     )  # fmt: skip
     counted: Iterable[dict[str, Any]] = (

@@ -23,7 +23,7 @@ from haitang.journal.services import record, thread_of
 from haitang.obligations import answered, evidence, ladder, reach, recipients
 from haitang.obligations.escalation import english, hold, local, names, run_due, send, set_next
 from haitang.obligations.kinds import KINDS, ORDERED, kind_of
-from haitang.obligations.models import MOVES, OPEN, Evidence, Obligation, State
+from haitang.obligations.models import MOVES, OPEN, PENDING, Evidence, Obligation, State
 from haitang.obligations.reach import ANSWERERS, DIRECTORS
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -350,7 +350,7 @@ def for_subject(subject: Model) -> QuerySet[Obligation]:
 def open_for(user: User, space: Space) -> QuerySet[Obligation]:
     """What this user has to do now, in the order in which it is due."""
     rows: QuerySet[Obligation] = Obligation.objects.visible_to(user).filter(
-        reach.mine(user), space=space, state__in=OPEN
+        PENDING, reach.mine(user), space=space, state__in=OPEN
     )
     return rows.select_related("owner", "person", "place").order_by("due_at", "pk")
 
@@ -399,8 +399,9 @@ def _move(
     for field, value in changes.items():
         setattr(obligation, field, value)
     obligation.state = to
+    obligation.is_pending = obligation.must_be_seen_to
     set_next(obligation)
-    obligation.save(update_fields=["state", "next_at", *changes])
+    obligation.save(update_fields=["state", "is_pending", "next_at", *changes])
     title_zh, title_en = names(obligation)
     tail_zh, tail_en = (f"（{remark}）", f" ({remark})") if remark else ("", "")
     _record(

@@ -67,6 +67,7 @@ class AnySequenceOfVerbs(TestCase):
                     assert before in OPEN or press in {"reopen", "confirm", "withdraw"}
             stored = Obligation.objects.get(pk=row.pk)
             assert stored.is_open or stored.next_at is None
+            assert stored.is_pending == stored.must_be_seen_to
             assert stored.next_at is None or stored.next_at > make.at(minute) or stored.next_at == stored.opened_at
         verbs = Entry.objects.filter(subject_type="obligations.obligation", subject_id=str(row.pk))
         told = verbs.filter(verb__in=("obligations.overdue", "obligations.escalate")).count()

@@ -59,9 +59,13 @@ def _rows(request: HttpRequest) -> tuple[QuerySet[Obligation], str, ListFilter, 
 def mine(request: HttpRequest) -> HttpResponse:
     """What I, my organisation and those in my area have to do; the overdue on top."""
     rows, tab, form, wanted = _rows(request)
-    counts = {name: queries.of_tab(rows, name, request.user).order_by().count() for name in queries.TABS}
+    counted = () if wanted["status"] in queries.RECORDS else queries.TABS
+    counts = {name: queries.of_tab(rows, name, request.user).order_by().count() for name in counted}
     ordered = queries.in_order(queries.of_tab(rows, tab, request.user), wanted["status"])
-    page = Paginator(ordered, PAGE).get_page(request.GET.get("page"))
+    pages = Paginator(ordered, PAGE)
+    if counts:
+        pages.count = counts[tab]  # type: ignore[misc]
+    page = pages.get_page(request.GET.get("page"))
     context = {
         "page": page,
         "tab": tab,
