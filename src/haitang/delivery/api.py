@@ -164,7 +164,7 @@ def deliveries(request: HttpRequest, number: int) -> Any:
 def _delivery(row: Delivery) -> dict[str, Any]:
     return {
         "id": row.pk, "number": row.number, "channel": row.channel, "name": row.name,
-        "organisation": row.organisation.code if row.organisation else None, "address": masks.masked(row.address),
+        "organisation": row.organisation.code if row.organisation else None, "address": masks.masked(row.contact_point),
         "state": row.state, "reason": row.reason, "is_simulated": row.is_simulated, "attempts": row.attempts,
         "created_at": row.created_at, "sent_at": row.sent_at, "delivered_at": row.delivered_at, "read_at": row.read_at,
         "answered_at": row.answered_at, "failed_at": row.failed_at,

@@ -74,6 +74,8 @@ class Channel:
     public: ClassVar[bool] = False
     # One post for an organisation's group, not one for each person.
     group: ClassVar[bool] = False
+    # The address is a person's own: a number or mailbox that others see masked.
+    personal: ClassVar[bool] = False
     # Reaches an organisation by an address registered for it.
     hooked: ClassVar[bool] = False
     # The row in the outbox is the delivery itself: nothing is sent anywhere.

@@ -144,12 +144,14 @@ class Delivery(models.Model):
     next_at = models.DateTimeField(null=True, blank=True)
     # Who is sending it at the moment; next_at is then when that claim expires.
     claim = models.CharField(max_length=32, blank=True)
-    created_at = models.DateTimeField(_("queued"))
-    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
-    delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
-    read_at = models.DateTimeField(_("read"), null=True, blank=True)
-    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
-    failed_at = models.DateTimeField(_("failed"), null=True, blank=True)
+    # It has failed, and the journal does not tell of it yet.
+    is_untold = models.BooleanField(default=False)
+    created_at = models.DateTimeField(_("queued at"))
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
+    read_at = models.DateTimeField(_("read at"), null=True, blank=True)
+    answered_at = models.DateTimeField(_("answered at"), null=True, blank=True)
+    failed_at = models.DateTimeField(_("failed at"), null=True, blank=True)
 
     scope = Scope(place="organisation__place__path", organisation="organisation__path", person="user")
     objects = ScopedManager()
@@ -167,6 +169,7 @@ class Delivery(models.Model):
                 fields=("user", "space"), condition=Q(channel="inapp", read_at__isnull=True), name="delivery_unread"
             ),
             models.Index(fields=("space", "state"), name="delivery_state"),
+            models.Index(fields=("space",), condition=Q(is_untold=True), name="delivery_untold"),
         )
 
     def __str__(self) -> str:
@@ -181,6 +184,11 @@ class Delivery(models.Model):
     def why(self) -> str:
         """Why it failed or waits, in the reader's language."""
         return shown(self.reason)
+
+    @property
+    def contact_point(self) -> str:
+        """The telephone number or mailbox; empty where the address is an account's name or an organisation's code."""
+        return self.address if self.way is not None and self.way.personal else ""
 
     @property
     def way(self) -> Channel | None:

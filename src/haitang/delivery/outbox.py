@@ -6,6 +6,9 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.db import transaction
+from django.db.models import Min
+
 from haitang.accounts.actors import SYSTEM
 from haitang.accounts.models import Organisation
 from haitang.delivery.channel import CHANNELS, Channel, channel_of
@@ -13,8 +16,11 @@ from haitang.delivery.models import Delivery, Message
 from haitang.delivery.recipients import Recipient
 from haitang.delivery.states import State, may_follow
 from haitang.journal.services import record
+from haitang.spaces.clock import now
+from haitang.spaces.models import Space
 
 BATCH = 500
+TELL_AFTER = timedelta(minutes=1)
 PRIORITY = {"red": 0, "orange": 1, "yellow": 2, "blue": 3}
 _STAMPS = {
     State.SENT: ("sent_at",),
@@ -23,7 +29,18 @@ _STAMPS = {
     # A call that was answered was heard, not read.
     State.ANSWERED: ("sent_at", "delivered_at", "answered_at"),
 }
-_MOVED = ("state", "reason", "sent_at", "delivered_at", "read_at", "answered_at", "failed_at", "next_at", "claim")
+_MOVED = (
+    "state",
+    "reason",
+    "sent_at",
+    "delivered_at",
+    "read_at",
+    "answered_at",
+    "failed_at",
+    "next_at",
+    "claim",
+    "is_untold",
+)
 
 
 def queue(message: Message, people: Sequence[Recipient], channels: Sequence[Channel]) -> None:
@@ -100,7 +117,7 @@ def _row(message: Message, number: int, recipient: Recipient, channel: Channel, 
         priority=PRIORITY.get(message.colour, 9), is_simulated=message.is_drill and not channel.here, created_at=at,
     )  # fmt: skip
     if message.is_drill and (channel.public or recipient.is_public):
-        row.state, row.reason = State.BLOCKED, "drill_public"
+        row.state, row.reason, row.is_simulated = State.BLOCKED, "drill_public", False
     elif not row.address:
         row.state, row.reason, row.failed_at = State.FAILED, channel.missing, at
     elif channel.here:
@@ -119,6 +136,7 @@ def advance(delivery: Delivery, state: State, at: datetime, reason: str = "") ->
         return False
     delivery.state, delivery.reason, delivery.next_at, delivery.claim = state, reason[:300], None, ""
     delivery.failed_at = at if state == State.FAILED else None
+    delivery.is_untold = state == State.FAILED
     for field in _STAMPS.get(state, ()):
         if getattr(delivery, field) is None:
             setattr(delivery, field, at)
@@ -137,19 +155,39 @@ def _receipt_due(delivery: Delivery, at: datetime) -> datetime | None:
 
 
 def fail(deliveries: Iterable[tuple[Delivery, str, datetime]]) -> int:
-    """Give up deliveries, each with its reason and time; hand them on to the next channel; one entry for a message and channel."""
-    told: dict[tuple[int, str], list[Delivery]] = {}
+    """Give up deliveries, each with its reason and time, and hand them on to the next channel; returns how many."""
+    failed = 0
     for delivery, reason, at in deliveries:
         if advance(delivery, State.FAILED, at, reason):
             hand_on(delivery, at)
-            told.setdefault((delivery.message_id, delivery.channel), []).append(delivery)
-    for rows in told.values():
-        _tell(rows)
-    return sum(len(rows) for rows in told.values())
+            failed += 1
+    return failed
+
+
+def tell_failures(space: Space) -> None:
+    """Tell the journal what failed: one entry for a message and channel, when nothing of them waits or after a minute."""
+    untold = Delivery.objects.filter(space=space, is_untold=True)
+    if not untold.exists():
+        return
+    moment = now(space)
+    groups = untold.order_by().values_list("message", "channel").annotate(first=Min("failed_at"))
+    for message, channel, first in list(groups):
+        waiting = Delivery.objects.filter(message=message, channel=channel, state=State.QUEUED)
+        if moment - first >= TELL_AFTER or not waiting.exists():
+            with transaction.atomic():
+                rows = untold.filter(message=message, channel=channel).select_for_update(of=("self",), skip_locked=True)
+                _tell(
+                    list(
+                        rows.select_related("message__space", "message__place", "message__organisation").order_by("pk")
+                    )
+                )
 
 
 def _tell(rows: Sequence[Delivery]) -> None:
+    if not rows:
+        return
     message, name = rows[0].message, rows[0].channel
+    Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(is_untold=False)
     record(
         space=message.space, verb="delivery.failed", by=SYSTEM, subject=message, place=message.place,
         organisation=message.organisation, thread=message.thread,

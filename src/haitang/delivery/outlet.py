@@ -48,7 +48,10 @@ def pump(space: Space | None = None, limit: int = 500, *, patience_s: float = 5.
     spaces = [space] if space is not None else list(Space.objects.filter(is_open=True))
     moved = sum(_simulated(each, limit) + _overdue(each, limit) for each in spaces)
     live = [each for each in spaces if not each.is_exercise]
-    return moved + (OUTLET.pump(live, limit, patience_s) if live else 0)
+    moved += OUTLET.pump(live, limit, patience_s) if live else 0
+    for each in spaces:
+        outbox.tell_failures(each)
+    return moved
 
 
 # -- exercises --------------------------------------------------------------------------------------------------

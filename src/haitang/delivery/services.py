@@ -119,8 +119,8 @@ def resend(message: Message, *, by: Actor) -> int:
     moment = now(message.space)
     for delivery in failed:
         delivery.state, delivery.attempts, delivery.reason, delivery.claim = State.QUEUED, 0, "", ""
-        delivery.next_at, delivery.failed_at = moment, None
-    Delivery.objects.bulk_update(failed, ["state", "attempts", "reason", "claim", "next_at", "failed_at"])
+        delivery.next_at, delivery.failed_at, delivery.is_untold = moment, None, False
+    Delivery.objects.bulk_update(failed, ["state", "attempts", "reason", "claim", "next_at", "failed_at", "is_untold"])
     record(
         space=message.space, verb="delivery.resend", by=by, subject=message, place=message.place,
         organisation=message.organisation, thread=message.thread, after={"deliveries": [d.pk for d in failed]},

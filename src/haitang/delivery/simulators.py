@@ -270,11 +270,12 @@ def page(letters: list[Sent]) -> str:
 
 
 def _row(letter: Sent) -> str:
-    told = html.escape(letter.body)
+    told, url = html.escape(letter.body), html.escape(letter.url)
     if letter.title and letter.title not in letter.body:
         told = f"<b>{html.escape(letter.title)}</b><br>{told}"
     if letter.url.startswith(("http://", "https://")):
-        told += f'<br><a href="{html.escape(letter.url)}" rel="noreferrer">{html.escape(letter.url)}</a>'
+        link = f'<a href="{url}" rel="noreferrer">{url}</a>'
+        told = told.replace(url, link) if url in told else f"{told}<br>{link}"
     again = f" ×{letter.copies}" if letter.copies > 1 else ""
     at = time.strftime("%m-%d %H:%M:%S", time.localtime(letter.at))
     return (

@@ -26,6 +26,7 @@ class Email(Channel):
     name: ClassVar = "email"
     label: ClassVar = _("E-mail")
     icon: ClassVar = "mail"
+    personal: ClassVar = True
     missing: ClassVar = "no_email"
     rate_per_s: ClassVar = 20.0
 

@@ -21,6 +21,7 @@ class Sms(HttpGateway):
     label: ClassVar = _("Text message")
     icon: ClassVar = "message-2"
     setting: ClassVar = "HAITANG_SMS_URL"
+    personal: ClassVar = True
     missing: ClassVar = "no_phone"
     rate_per_s: ClassVar = 200.0
     burst: ClassVar = 400

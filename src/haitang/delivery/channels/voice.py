@@ -20,6 +20,7 @@ class Voice(HttpGateway):
     label: ClassVar = _("Voice call")
     icon: ClassVar = "phone-call"
     setting: ClassVar = "HAITANG_VOICE_URL"
+    personal: ClassVar = True
     missing: ClassVar = "no_phone"
     rate_per_s: ClassVar = 20.0
     burst: ClassVar = 60

@@ -144,7 +144,7 @@ def test_no_message_of_an_exercise_opens_a_connection(
                 row.organisation_id is None and (row.user is None or row.user.role == "resident")
             )
             assert (row.state == State.BLOCKED) == public
-            assert row.is_simulated or row.channel == "inapp"
+            assert row.is_simulated == (row.channel != "inapp" and not public)
 
 
 class _Undone:

@@ -103,7 +103,7 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
     )
     context = {
         "message": found, "page": page, "ways": _ways(found), "may_see": may_see, "whole": whole,
-        "listed": [(row, row.address if whole else masks.masked(row.address)) for row in page],
+        "listed": [(row, row.contact_point if whole else masks.masked(row.contact_point)) for row in page],
         "counts": queries.counts_of(request.user, [found]).get(found.pk, {}), "outcomes": outcome_labels(),
         "channel": request.GET.get("channel", ""), "outcome": request.GET.get("outcome", ""),
         "may_resend": may(request.user, "delivery.resend"), "entries": entries.order_by("seq"),
@@ -165,7 +165,7 @@ def _lines(rows: Any) -> Iterator[str]:
         times = (row.created_at, row.sent_at, row.delivered_at, row.read_at or row.answered_at)
         cells = [
             row.message.title, row.name, str(row.organisation or ""), str(row.way.label if row.way else row.channel),
-            masks.masked(row.address), str(row.status.label), row.why, row.attempts,
+            masks.masked(row.contact_point), str(row.status.label), row.why, row.attempts,
             *(timezone.localtime(at).isoformat(" ", "seconds") if at else "" for at in times),
             _("yes") if row.message.is_drill else "", _("yes") if row.is_simulated else "",
         ]  # fmt: skip
