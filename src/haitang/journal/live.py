@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
 HEARTBEAT_S = 15.0
+# How often a stream asks whether its user may still listen.
+RECHECK_S = 30.0
 BACKLOG = 2_000
 
 
@@ -75,18 +77,18 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
 
-    async def join(self, user: User, space: int, last: int | None) -> tuple[asyncio.Queue[bytes], list[bytes]]:
-        """Start watching; returns the queue of what comes and the list of what was missed."""
+    async def join(self, user: User, space: int) -> tuple[asyncio.Queue[bytes], int]:
+        """Start watching; returns the queue of what comes, and the id up to which it does not bring what was before."""
         queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=BACKLOG)
-        async with self._lock:  # no poll between reading the backlog and joining: nothing lost, nothing twice
+        async with self._lock:  # no poll between reading the position and joining: nothing lost, nothing twice
             watch = self._watches.get(space)
             if watch is None:
                 watch = self._watches[space] = _Watch(space, await _newest(space))
-            missed = await _missed(user, space, last, watch.last) if last is not None else []
             watch.queues[queue] = user
+            position = watch.last
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
-        return queue, missed
+        return queue, position
 
     def leave(self, queue: asyncio.Queue[bytes], space: int) -> None:
         """Stop watching."""
@@ -95,6 +97,11 @@ class Hub:
             watch.queues.pop(queue, None)
             if not watch.queues:
                 del self._watches[space]
+
+    def holds(self, queue: asyncio.Queue[bytes], space: int) -> bool:
+        """Whether this queue still gets what comes; one that was full does not any more."""
+        watch = self._watches.get(space)
+        return watch is not None and queue in watch.queues
 
     async def _run(self) -> None:
         while self._watches:
@@ -108,21 +115,25 @@ class Hub:
             await asyncio.sleep(POLL_S)
 
     async def _poll(self, watch: _Watch) -> None:
-        newest = await _newest(watch.space)
-        if newest <= watch.last:
+        upto = await _next(watch.space, watch.last)
+        if upto is None:
             return
-        by_reach: dict[str, list[tuple[asyncio.Queue[bytes], User]]] = defaultdict(list)
+        by_reach: dict[str, list[asyncio.Queue[bytes]]] = defaultdict(list)
+        users: dict[str, User] = {}
         for queue, user in watch.queues.items():
-            by_reach[f"{same_reach(user)}:{user.pk}"].append((queue, user))
-        for members in by_reach.values():
-            entries = await _missed(members[0][1], watch.space, watch.last, newest)
-            for queue, _user in members:
-                for item in entries:
+            reach = f"{same_reach(user)}:{user.pk}"
+            by_reach[reach].append(queue)
+            users[reach] = user
+        # All is read before anything is handed out: where the database fails half-way, nobody gets an entry twice.
+        found = {reach: await _between(user, watch.space, watch.last, upto) for reach, user in users.items()}
+        watch.last = upto
+        for reach, queues in by_reach.items():
+            for queue in queues:
+                for _id, item in found[reach]:
                     if queue.full():  # a browser that does not read is cut off; it comes back with its last id
                         self.leave(queue, watch.space)
                         break
                     queue.put_nowait(item)
-        watch.last = newest
 
 
 @sync_to_async(thread_sensitive=False)
@@ -132,9 +143,18 @@ def _newest(space: int) -> int:
 
 
 @sync_to_async(thread_sensitive=False)
-def _missed(user: User, space: int, after: int | None, upto: int) -> list[bytes]:
-    rows = Entry.objects.visible_to(user).filter(space_id=space, id__gt=after or 0, id__lte=upto).order_by("-id")
-    return [event(entry) for entry in reversed(rows[:BACKLOG])]
+def _next(space: int, after: int) -> int | None:
+    """The id up to which the next handful of entries goes; None where there is none."""
+    close_old_connections()
+    ids = Entry.objects.filter(space_id=space, id__gt=after).order_by("id").values_list("id", flat=True)[:BACKLOG]
+    return max(ids, default=None)
+
+
+@sync_to_async(thread_sensitive=False)
+def _between(user: User, space: int, after: int, upto: int) -> list[tuple[int, bytes]]:
+    """The first handful of entries that the user may see, with their ids, oldest first."""
+    rows = Entry.objects.visible_to(user).filter(space_id=space, id__gt=after, id__lte=upto).order_by("id")
+    return [(entry.pk, event(entry)) for entry in rows[:BACKLOG]]
 
 
 @sync_to_async(thread_sensitive=False)
@@ -163,7 +183,7 @@ async def _stream(scope: Scope, receive: Receive, send: Send) -> None:
         return await _plain(send, 403, "This account is closed.")
     text = headers.get("last-event-id") or query.get("last", [""])[0]
     last = int(text) if text.isdigit() and len(text) < 19 else None
-    queue, missed = await hub.join(user, space, last)
+    queue, position = await hub.join(user, space)
     origin = headers.get("origin", "*").encode()
     await send(
         {
@@ -179,18 +199,40 @@ async def _stream(scope: Scope, receive: Receive, send: Send) -> None:
     )
     gone = asyncio.create_task(_until_gone(receive))
     try:
-        await send({"type": "http.response.body", "body": b"retry: 2000\n\n" + b"".join(missed), "more_body": True})
-        while not gone.done():
-            try:
-                chunk = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
-            except TimeoutError:
-                chunk = b": still here\n\n"
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
+        while last is not None and not gone.done():
+            missed = await _between(user, space, last, position)
+            if not missed:
+                break
+            last = missed[-1][0]
+            await send(
+                {"type": "http.response.body", "body": b"".join(item for _id, item in missed), "more_body": True}
+            )
+        await _follow(user, space, queue, gone, send)
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b""})
     except (OSError, RuntimeError):
         pass  # the browser went away while we wrote
     finally:
         gone.cancel()
         hub.leave(queue, space)
+
+
+async def _follow(user: User, space: int, queue: asyncio.Queue[bytes], gone: asyncio.Task[None], send: Send) -> None:
+    """Send what comes, until the browser has gone, could not keep up, or its user's reach is another than it was."""
+    loop = asyncio.get_running_loop()
+    looked = loop.time()
+    while not gone.done() and (hub.holds(queue, space) or not queue.empty()):
+        if loop.time() - looked >= RECHECK_S:
+            present = await _user(user.pk)
+            if present is None or same_reach(present) != same_reach(user):
+                return
+            looked = loop.time()
+        try:
+            chunk = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+        except TimeoutError:
+            chunk = b": still here\n\n"
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
 async def _until_gone(receive: Receive) -> None:
