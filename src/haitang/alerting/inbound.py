@@ -15,9 +15,10 @@ from haitang.accounts.roles import OPERATIONS, Role
 from haitang.accounts.verbs import Refused, verb
 from haitang.alerting import area_shapes, cap, colours
 from haitang.alerting.cap_model import Alert, Info
-from haitang.alerting.models import ReceivedWarning, Refusal, RefusalReason
+from haitang.alerting.drafting import Cause
+from haitang.alerting.models import EventKind, ReceivedWarning, Refusal, RefusalReason, Status
 from haitang.geo.shapes import GeometryError, check
-from haitang.journal.services import record
+from haitang.journal.services import record, thread_of
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
@@ -95,6 +96,31 @@ def _keep(
         text_zh=f"收到外部预警：{received}", text_en=f"Warning received: {received}",
     )  # fmt: skip
     return received
+
+
+def may_become_ours(received: ReceivedWarning) -> bool:
+    """Whether a warning may be composed from it here: an exercise or test of others does not become an actual one."""
+    return received.status == Status.ACTUAL or received.space.is_exercise
+
+
+def cause_of(received: ReceivedWarning) -> Cause:
+    """A received message as the cause of a warning of ours."""
+    info = _chinese_first(_read(received))
+    sender = (info.sender_name if info else None) or received.sender
+    return Cause(
+        thread_of(received), f"收到{sender}预警：{received}", f"Received from {sender}: {received}", received.sent_at
+    )
+
+
+def kind_of(received: ReceivedWarning) -> EventKind | None:
+    """Our kind of a received message: by the national code, else by its name."""
+    codes = [pair.value for info in _read(received).infos for pair in info.event_codes]
+    kinds = EventKind.objects.filter(is_active=True).order_by("code")
+    return kinds.filter(code__in=codes).first() or kinds.filter(name_zh=received.event).first()
+
+
+def _read(received: ReceivedWarning) -> Alert:
+    return cap.parse(bytes(received.cap_xml))[0]
 
 
 def _chinese_first(alert: Alert) -> Info | None:

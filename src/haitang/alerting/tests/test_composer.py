@@ -190,8 +190,15 @@ def test_an_update_is_composed_on_the_same_page(house, exercise, sign_in):
 def test_a_received_message_is_the_beginning_of_a_warning(house, live, sign_in):
     received, _new = receive(space=live, data=build(alert()), by=house.officer)
     page = text(sign_in("duty").get(f"/alerting/compose/?received={received.pk}"))
-    assert "收到99000160000000" in page and re.search(r'value="orange" checked', page)
-    assert ReceivedWarning.objects.count() == 1
+    assert "收到示范区应急管理局预警" in page and re.search(r'value="orange" checked', page)
+    drill, _new = receive(
+        space=live,
+        data=build(alert(status="Exercise", identifier="99000160000000_20240915080000_1", note="演练")),
+        by=house.officer,
+    )
+    answer = sign_in("duty").get(f"/alerting/compose/?received={drill.pk}", follow=True)
+    assert "演练或测试" in text(answer) and answer.redirect_chain[-1][0].endswith(f"/received/{drill.pk}/")
+    assert ReceivedWarning.objects.count() == 2
 
 
 def test_in_an_exercise_the_public_is_not_offered(house, exercise, sign_in):

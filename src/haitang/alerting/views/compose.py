@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from haitang.accounts.verbs import Forbidden, Refused, may
-from haitang.alerting import cap, composing, dissemination, drafting, services
+from haitang.alerting import cap, composing, dissemination, drafting, inbound, services
 from haitang.alerting.composing import Texts
 from haitang.alerting.drafting import Cause, Composed
 from haitang.alerting.forms import TEXTS, ComposeForm
@@ -28,7 +28,6 @@ from haitang.alerting.models import ColourChoice, EventKind, ReceivedWarning, Wa
 from haitang.alerting.views.common import language_of, mine, space_of
 from haitang.alerting.views.warnings import findings_for
 from haitang.geo.models import Level, Place
-from haitang.journal.services import thread_of
 from haitang.monitoring.models import Alarm
 from haitang.spaces.clock import now
 
@@ -75,16 +74,13 @@ def new(request: HttpRequest) -> HttpResponse:
             "places": _codes(places),
         }
     elif request.GET.get("received", "").isdigit():
-        received = get_object_or_404(
-            ReceivedWarning.objects.visible_to(request.user).filter(space=space), pk=int(request.GET["received"][:18])
-        )
-        cause = Cause(
-            thread_of(received),
-            f"收到{received.sender}：{received}",
-            f"Received from {received.sender}: {received}",
-            received.sent_at,
-        )
-        initial |= {"kind": _kind_of(received), "colour": received.colour or None, "geometry": received.geometry}
+        rows = ReceivedWarning.objects.visible_to(request.user).filter(space=space)
+        received = get_object_or_404(rows, pk=int(request.GET["received"][:18]))
+        if not inbound.may_become_ours(received):
+            messages.error(request, _("That message is an exercise or a test: no actual warning is made from it."))
+            return redirect("alerting:received_message", pk=received.pk)
+        cause = inbound.cause_of(received)
+        initial |= {"kind": inbound.kind_of(received), "colour": received.colour or None, "geometry": received.geometry}
     initial["kind"] = initial.get("kind") or EventKind.objects.filter(is_active=True).first()
     initial["colour"] = initial.get("colour") or ColourChoice.BLUE.value
 
@@ -139,7 +135,8 @@ def update(request: HttpRequest, pk: int) -> HttpResponse:
     """Draft an update of a warning in force."""
     found = get_object_or_404(mine(request), pk=pk)
     if not found.is_in_force:
-        raise Refused(_("Only a warning in force can be updated or cancelled"))
+        messages.error(request, _("Only a warning in force can be updated or cancelled"))
+        return redirect(found.get_absolute_url())
     area = composing.where_of(found)
     initial = {
         "colour": found.colour,
@@ -325,14 +322,6 @@ def _codes(places: Any) -> list[str]:
 def _audiences(request: HttpRequest) -> list[str]:
     space = space_of(request)
     return [str(one) for one in composing.default_audiences("Exercise" if space.is_exercise else "Actual")]
-
-
-def _kind_of(received: ReceivedWarning) -> EventKind | None:
-    """The kind of a received message by its national code, else by its name."""
-    alert, _findings = cap.parse(bytes(received.cap_xml))
-    codes = [pair.value for info in alert.infos for pair in info.event_codes]
-    kinds = EventKind.objects.filter(is_active=True)
-    return kinds.filter(code__in=codes).first() or kinds.filter(name_zh=received.event).first()
 
 
 def _cause_text(cause: Cause, request: HttpRequest) -> str:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from haitang.accounts.verbs import may
-from haitang.alerting import cap, mapping
+from haitang.alerting import cap, inbound, mapping
 from haitang.alerting.feed import CAP_TYPE
 from haitang.alerting.mapping import shape_layer
 from haitang.alerting.models import ReceivedWarning, Refusal
@@ -49,7 +49,7 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
         layer = shape_layer([(str(found), found.geometry)], found.colour or "grey", found.event)
         own = {"layers": [layer], "bounds": mapping.bounds([found.geometry])}
     return render(request, "alerting/received_message.html", {
-        "received": found, "alert": alert, "findings": findings, "own": own, "may_draft": may(request.user, "alerting.draft"),
+        "received": found, "alert": alert, "findings": findings, "own": own, "may_draft": may(request.user, "alerting.draft") and inbound.may_become_ours(found),
     })  # fmt: skip
 
 
