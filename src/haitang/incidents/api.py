@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
 
 from haitang.accounts.models import ApiToken
@@ -94,6 +94,16 @@ class IncidentDetailOut(IncidentOut):
     changes: list[ChangeOut]
     totals: list[TotalOut]
 
+    @staticmethod
+    def resolve_places(row: Incident) -> list[str]:
+        """Codes of the places the response is for."""
+        return list(row.areas.values_list("place__code", flat=True))
+
+    @staticmethod
+    def resolve_changes(row: Incident) -> Any:
+        """Decisions on the level, the first one first."""
+        return row.changes.all()
+
 
 class FigureOut(Schema):
     """One number reported."""
@@ -169,15 +179,12 @@ def incident(request: HttpRequest, number: int) -> Any:
     numbers = queries.numbers(request.user, queries.family_of(found))
     paths = {path for each in numbers for path in each.total.parts}
     codes = dict(Place.objects.filter(path__in=paths).values_list("path", "code"))
-    told: dict[str, Any] = IncidentOut.from_orm(found).model_dump()
-    told["places"] = list(found.areas.values_list("place__code", flat=True))
-    told["changes"] = [ChangeOut.from_orm(change).model_dump() for change in found.changes.all()]
-    told["totals"] = [
+    found.totals = [  # type: ignore[attr-defined]
         {"kind": each.kind.code, "value": each.total.value, "unit": each.kind.unit_zh,
          "places": {codes[path]: row.value for path, row in each.total.parts.items()}}
         for each in numbers
     ]  # fmt: skip
-    return told
+    return found
 
 
 @router.get(
@@ -194,7 +201,7 @@ def figures(request: HttpRequest, number: int, kind: str = Query("", pattern=KIN
     response={201: FigureOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 422: ErrorOut},
     summary="Report a number",
 )
-def report(request: HttpRequest, number: int, body: FigureIn) -> tuple[int, Figure]:
+def report(request: HttpRequest, number: int, body: FigureIn) -> Status[Figure]:
     """Append a number. 409 tells why it was not taken: an unexplained jump, a place outside, a value that cannot be."""
     found = _find(request, number, WRITE)
     place = get_object_or_404(Place, code=body.place) if body.place else None
@@ -204,7 +211,7 @@ def report(request: HttpRequest, number: int, body: FigureIn) -> tuple[int, Figu
         found, kind=body.kind, value=body.value, place=place, at=body.at, source=body.source, note=body.note,
         explanation=body.explanation, by=request.user,  # type: ignore[arg-type]
     )  # fmt: skip
-    return 201, made
+    return Status(201, made)
 
 
 @router.get("/incidents/{number}/reports", response={200: list[ReportOut], 404: ErrorOut}, summary="Reports upward")

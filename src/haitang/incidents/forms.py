@@ -70,7 +70,10 @@ class StartForm(StatementForm):
     level = forms.TypedChoiceField(label=pgettext_lazy("response", "Level"), choices=ResponseLevel.choices, coerce=int)
     category = forms.ChoiceField(label=_("Kind of event"), choices=Category.choices)
     name_zh = forms.CharField(
-        label=_("Name"), max_length=120, required=False, help_text=_("Empty: named after place and hazard.")
+        label=_("Name of the incident"),
+        max_length=120,
+        required=False,
+        help_text=_("Empty: named after place and hazard."),
     )
     name_en = forms.CharField(label=_("Name (English)"), max_length=160, required=False)
     field_order = ("plan", "place", "level", "category", "name_zh", "name_en")

@@ -62,7 +62,7 @@ add_kind(
         label=_("Decide on a proposed response"),
         icon="gavel",
         elsewhere=True,
-        done_label=pgettext_lazy("obligation button", "Read and decide"),
+        done_label=pgettext_lazy("obligation button", "Read and settle"),
         may_refuse=False,
         warn_s=300,
         ladder=(

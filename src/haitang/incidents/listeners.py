@@ -57,8 +57,10 @@ def expired(entry: Entry, subject: Model) -> None:
 @on("incidents.change_level")
 @on("incidents.end")
 def changed(entry: Entry, subject: Model) -> None:
-    """Older questions about the response need no answer any more."""
+    """A response knows its warnings from the start; older questions about it need no answer any more."""
     if isinstance(subject, Incident):
+        if entry.verb == "incidents.start":
+            proposals.link_warnings(subject)
         proposals.settle(subject)
 
 

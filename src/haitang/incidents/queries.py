@@ -363,7 +363,8 @@ def standings(user: Who, space: Space, rows: Sequence[Incident]) -> list[Standin
 def _counts(user: Who, rows: Sequence[Incident]) -> dict[int, tuple[int, int, int]]:
     done = Count("pk", filter=Q(state__in=(Duty.DONE, Duty.CONFIRMED)))
     overdue = Count("pk", filter=Q(state__in=OPEN, overdue_at__isnull=False))
-    told = tasks(user, rows).order_by().values_list("subject_id").annotate(Count("pk"), done, overdue)
+    counted = tasks(user, rows).order_by().values("subject_id").annotate(total=Count("pk"), done=done, overdue=overdue)
+    told = counted.values_list("subject_id", "total", "done", "overdue")
     return {int(pk): (total, finished, late) for pk, total, finished, late in told}
 
 

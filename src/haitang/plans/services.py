@@ -260,6 +260,17 @@ def level_met(plan: Plan, signals: Sequence[Signal]) -> PlanLevel | None:
     return _met(plan, None, signals, _ground(plan.place, townships, [plan]))
 
 
+def hazards_of(plan: Plan) -> set[str]:
+    """The hazards whose warnings a plan speaks of: those it names, and those of its conditions. One query."""
+    found = set(plan.hazards)
+    for condition in plan.levels.values_list("condition", flat=True):
+        try:
+            found |= {test.hazard for test in conditions.comparisons(conditions.parse(condition))}
+        except ConditionError:
+            continue
+    return found
+
+
 def _near(path: str, places: Iterable[str]) -> bool:
     return any(conditions.touches(path, place) for place in places)
 

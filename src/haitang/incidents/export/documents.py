@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from docx import Document
 from docx.document import Document as Doc
 from docx.enum.text import WD_ALIGN_PARAGRAPH
@@ -44,11 +45,11 @@ def content(measured: Measured) -> dict[str, Any]:
             "lessons": _("What is to be done better"),
         },
         "steps": {
-            "head": [_("Step"), _("Time"), _("Counted from"), _("Took"), _("Since the first step")],
+            "head": [pgettext("evaluation", "Step"), _("Time"), _("Counted from"), _("Took"), _("Since the first step")],
             "rows": [[row.label, words.moment(row.at), row.since or "—", row.took, row.total] for row in words.steps(measured)],
         },
         "history": {
-            "head": [_("In history"), _("Then"), _("Here"), _("Difference")],
+            "head": [_("In history"), pgettext("history", "Then"), pgettext("history", "Here"), _("Difference")],
             "rows": [
                 [f"{row.label} {row.value}".strip(), words.moment(row.history), words.moment(row.at), row.difference or "—"]
                 for row in words.history(measured)
@@ -56,7 +57,7 @@ def content(measured: Measured) -> dict[str, Any]:
             "source": measured.history_source,
         },
         "townships": {
-            "head": [_("Township"), _("Answered after"), _("On time"), _("Late"), _("Overdue"), _("Open"), _("Moved / to move")],
+            "head": [_("Township"), _("Answered after"), pgettext("evaluation", "On time"), pgettext("evaluation", "Late"), pgettext("evaluation", "Overdue"), pgettext("tasks", "Open"), _("Moved / to move")],
             "rows": [
                 [row.place.name, row.answered, str(row.tally.on_time), str(row.tally.late), str(row.tally.overdue), str(row.tally.open), row.moved]
                 for row in words.townships(measured)
@@ -67,7 +68,7 @@ def content(measured: Measured) -> dict[str, Any]:
             "rows": [[str(row.label), str(row.sent), str(row.reached), str(row.answered), str(row.failed)] for row in measured.channels],
         },
         "late": {
-            "head": [_("What"), _("Whose"), _("Kind"), _("Late by")],
+            "head": [pgettext("evaluation", "What"), pgettext("evaluation", "Whose"), pgettext("evaluation", "Kind"), _("Late by")],
             "rows": [
                 [row.what, row.whose, row.kind, row.span + (_(" (still open)") if row.is_open else "")] for row in words.late(measured)
             ],

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from haitang.geo.names import localised
 from haitang.incidents.figure_kinds import shown
@@ -177,7 +177,7 @@ def summary(measured: Measured) -> list[tuple[str, str]]:
         (_("Plan"), incident.plan.name if incident.plan else "—"),
         (_("Highest level"), _highest(incident)),
         (_("Started"), moment(incident.started_at)),
-        (_("Ended"), moment(incident.ended_at)),
+        (pgettext("incident", "Ended"), moment(incident.ended_at)),
         (_("First reading to last step"), span(first)),
         (_("Commander"), str(incident.commander or "—")),
         (_("Tasks"), _("%(all)s, on time %(on_time)s, late %(late)s, overdue %(overdue)s, open %(open)s")

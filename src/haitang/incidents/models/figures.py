@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.models import Organisation
 from haitang.accounts.roles import STAFF, Role
@@ -21,7 +22,7 @@ class Figure(models.Model):
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="figures")
     kind = models.CharField(_("what"), max_length=20)
     place = models.ForeignKey(Place, models.PROTECT, related_name="+", verbose_name=_("place"))
-    value = models.FloatField(_("number"))
+    value = models.FloatField(pgettext_lazy("figure", "number"))
     unit = models.CharField(_("unit"), max_length=12)
     # When it was so; and when it was written down (both of the space).
     at = models.DateTimeField(_("as of"))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.models import Organisation, User
-from haitang.accounts.roles import OFFICIALS, SEES_PLACE, STAFF
+from haitang.accounts.roles import OFFICIALS, SEES_PLACE, STAFF, Role
 from haitang.accounts.scope import Scope, ScopedManager
 from haitang.geo.names import localised
 from haitang.incidents.models.incident import Category, Incident, IncidentScope
@@ -89,7 +89,7 @@ class ReportRule(models.Model):
     phone_minutes = models.PositiveIntegerField(_("by telephone within (minutes)"), null=True, blank=True)
     addressee_zh = models.CharField(_("addressee"), max_length=120)
     addressee_en = models.CharField(max_length=160, blank=True)
-    law = models.CharField(_("rule"), max_length=160)
+    law = models.CharField(_("legal basis"), max_length=160)
     clause = models.CharField(_("clause"), max_length=60, blank=True)
     since = models.DateField(_("in force since"), null=True, blank=True)
     is_active = models.BooleanField(_("in use"), default=True)
@@ -121,7 +121,7 @@ class Report(models.Model):
     addressee_zh = models.CharField(_("addressee"), max_length=120)
     addressee_en = models.CharField(max_length=160, blank=True)
     # As they stood when the report became due: a later change of the rule does not move a running clock.
-    law = models.CharField(_("rule"), max_length=160, blank=True)
+    law = models.CharField(_("legal basis"), max_length=160, blank=True)
     clause = models.CharField(_("clause"), max_length=60, blank=True)
     asked_at = models.DateTimeField(_("asked for"))
     due_at = models.DateTimeField(_("due in writing"), null=True, blank=True)
@@ -136,7 +136,7 @@ class Report(models.Model):
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
 
-    scope = Scope(place="incident__place__path", organisation="incident__owner__path", roles=OFFICIALS)
+    scope = Scope(place="incident__place__path", organisation="incident__owner__path", roles=OFFICIALS | {Role.MACHINE})
     objects = ScopedManager()
 
     class Meta:

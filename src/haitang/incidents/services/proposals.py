@@ -23,7 +23,7 @@ from haitang.obligations import reach
 from haitang.obligations import services as obligations
 from haitang.obligations.models import OPEN
 from haitang.plans import services as plans
-from haitang.plans.conditions import Signal
+from haitang.plans.conditions import ANY, Signal, touches
 from haitang.plans.models import Plan, PlanLevel, Start
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -36,10 +36,13 @@ def is_meant(warning: Warning) -> bool:
 
 def in_force(space: Space, *, but: Warning | None = None) -> list[Signal]:
     """The warnings in force in a space as plans read them. Two queries and two per warning drawn by hand."""
+    return [_signal(row) for row in _in_force(space) if but is None or row.pk != but.pk]
+
+
+def _in_force(space: Space) -> list[Warning]:
     status = Status.EXERCISE if space.is_exercise else Status.ACTUAL
     rows = Warning.objects.in_force(now(space)).filter(space=space, status=status).defer("cap_xml")
-    rows = rows.exclude(pk=but.pk) if but else rows
-    return [_signal(row) for row in rows.select_related("kind")]
+    return list(rows.select_related("kind", "root"))
 
 
 def _signal(warning: Warning) -> Signal:
@@ -163,6 +166,18 @@ def _ask_commander(proposal: ResponseProposal, zh: str, en: str) -> None:
 def _clause(proposal: ResponseProposal) -> str:
     row = proposal.plan.levels.filter(level=proposal.level).first() if proposal.level else None
     return row.clause if row else ""
+
+
+def link_warnings(incident: Incident) -> None:
+    """Note which warnings in force a response answers: those its plan speaks of, for places it is about."""
+    if incident.plan is None:
+        return
+    spoken = plans.hazards_of(incident.plan)
+    here = incident.place.path
+    for warning in _in_force(incident.space):
+        touched = any(touches(place.path, here) for place in composing.townships_of(warning))
+        if touched and (warning.kind.hazard in spoken or ANY in spoken):
+            incident.warnings.add(warning.root or warning)
 
 
 def settle(incident: Incident) -> None:
