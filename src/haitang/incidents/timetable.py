@@ -178,18 +178,13 @@ class Beside:
 
 
 def beside(rows: Sequence[Mapping[str, object]], at: Mapping[str, datetime | None]) -> list[Beside]:
-    """History's rows ({"step", "label_zh", "label_en", "at", "value"}) beside the times of the exercise, in history's order."""
+    """History's rows ({"step", "label_zh", "label_en", "at", "value", "here"}) beside the exercise's times, in history's order.
+
+    A row with a step takes the time of that step, one without the time `here`, which whoever replays has found.
+    """
     found = []
     for row in rows:
         step = str(row.get("step") or "")
-        when = row.get("at")
-        moment = (
-            datetime.fromisoformat(when)
-            if isinstance(when, str) and when
-            else when
-            if isinstance(when, datetime)
-            else None
-        )
         label_zh = str(row.get("label_zh") or row.get("label_en") or step)
         value = row.get("value")
         found.append(
@@ -197,12 +192,18 @@ def beside(rows: Sequence[Mapping[str, object]], at: Mapping[str, datetime | Non
                 step,
                 label_zh,
                 str(row.get("label_en") or label_zh),
-                at.get(step),
-                moment,
+                at.get(step) if step else _moment(row.get("here")),
+                _moment(row.get("at")),
                 "" if value is None else str(value),
             )
         )
     return found
+
+
+def _moment(when: object) -> datetime | None:
+    if isinstance(when, str) and when:
+        return datetime.fromisoformat(when)
+    return when if isinstance(when, datetime) else None
 
 
 def in_order(moments: Sequence[datetime | None]) -> bool:

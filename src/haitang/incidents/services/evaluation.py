@@ -300,11 +300,12 @@ def evaluate(incident: Incident, *, summary: str, lessons: str = "", by: Actor) 
 def set_history(space: Space, rows: Sequence[Mapping[str, Any]], *, source: str = "") -> History:
     """Say what really happened in the event that an exercise replays; not a verb: the replay sets it when it begins.
 
-    Rows: {"step": a name of `timetable.STEPS` or "", "label_zh", "label_en", "at": ISO 8601 or a time, "value"}.
+    Rows: {"step": a name of `timetable.STEPS` or "", "label_zh", "label_en", "at": ISO 8601 or a time, "value"}; a row
+    without a step may say itself when that happened `here`, in the exercise.
     """
     plain = []
     for number, row in enumerate(rows, start=1):
-        when = row.get("at")
+        when, here = row.get("at"), row.get("here")
         text = when.isoformat() if isinstance(when, datetime) else when
         if text is not None and datetime.fromisoformat(str(text)).tzinfo is None:
             raise ValueError(
@@ -320,6 +321,7 @@ def set_history(space: Space, rows: Sequence[Mapping[str, Any]], *, source: str 
                 "label_en": row.get("label_en", ""),
                 "at": text,
                 "value": row.get("value"),
+                "here": here.isoformat() if isinstance(here, datetime) else here,
             }
         )
     return History.objects.update_or_create(space=space, defaults={"rows": plain, "source": source[:500]})[0]
