@@ -172,7 +172,7 @@ def form_class(
     for field in made_class.base_fields.values():
         if isinstance(field, forms.DateField):
             field.widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-        elif isinstance(field, forms.CharField) and (field.max_length or 0) > 150 and not hasattr(field, "kinds"):
+        elif isinstance(field, forms.CharField) and (field.max_length or 0) > 400 and not hasattr(field, "kinds"):
             field.widget = forms.Textarea(attrs={"rows": 2, "maxlength": field.max_length})
         elif isinstance(field, PointerField) and field.queryset is not None and not bulk:
             _shorten(field)

@@ -110,6 +110,7 @@ def heads(register: Register, by: Actor) -> list[Head]:
             continue
         form_field = made.base_fields.get(name)
         required = bool(form_field and form_field.required and not isinstance(form_field, FlagField))
+        required = required and not register.field(name).has_default()
         choices = tuple(_choices(form_field)) if form_field else ()
         label = column_label(register, name)
         found.append(Head(label=label, note=_note(register, name, form_field, required), required=required,
@@ -199,21 +200,23 @@ class _Check:
     def _row(self, line: int, cells: dict[str, Any], stored: Any) -> None:
         before = len(self.problems)
         values = self._values(line, cells, stored)
-        if len(self.problems) > before:
-            return
         names = (
             tuple(name for name in self.register.form if name in values)
             if stored is not None
             else tuple(self.register.form)
         )
         if stored is not None and not names:
-            self.taken.append(Taken(line, stored, is_new=False))
+            if len(self.problems) == before:
+                self.taken.append(Taken(line, stored, is_new=False))
             return
         made = self._class(names)
         instance = copy.copy(stored) if stored is not None else None
         form = made(as_data(self.register, values), instance=instance)
+        # A position or a masked value that was refused above is not in the form: each wrong cell is told once.
         if form.is_valid():
-            self.taken.append(Taken(line, form.instance, stored is None, self._changes(stored, form.instance, names)))
+            if len(self.problems) == before:
+                changes = self._changes(stored, form.instance, names)
+                self.taken.append(Taken(line, form.instance, stored is None, changes))
             return
         for name, errors in form.errors.as_data().items():
             for error in errors:
@@ -262,14 +265,12 @@ class _Check:
 
     def _position(self, line: int, cells: dict[str, Any], values: dict[str, Any]) -> None:
         shape: Any = cells.get(GEOMETRY)
-        column = GEOMETRY
+        column = GEOMETRY if GEOMETRY in cells else LON
         if not shape and (LON in cells or LAT in cells):
             lon, lat = str(cells.get(LON, "")).strip(), str(cells.get(LAT, "")).strip()
-            column = LON if not lon else LAT
             if bool(lon) != bool(lat):
-                self._say(
-                    line, column, "", _("Longitude and latitude belong together."), _("Fill in both, or neither.")
-                )
+                rule, remedy = _("Longitude and latitude belong together."), _("Fill in both, or neither.")
+                self._say(line, LON if not lon else LAT, "", rule, remedy)
                 return
             for name, number in ((LON, lon), (LAT, lat)):
                 try:

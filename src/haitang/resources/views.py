@@ -20,6 +20,7 @@ from haitang.resources.models import Shelter, Supply, Team, TeamStatus
 from haitang.spaces.models import Space
 
 _SHELTERS_MOST = 60
+_CLOSED_SHOWN = 8
 _SUPPLIES_MOST = 30
 
 
@@ -36,12 +37,12 @@ def overview(request: HttpRequest) -> HttpResponse:
         raise Forbidden(_("Resources are open to those who work with them."))
     space = space_of(request)
     shelters = queries.with_occupancy(Shelter.objects.visible_to(request.user).current(), space)
-    bars = [
-        _bar(row)
-        for row in shelters.select_related("place")
-        .defer("geometry")
-        .order_by("-now_open", "-now_people", "code")[:_SHELTERS_MOST]
-    ]
+    # All that are open; before the first opens, the largest.
+    ordered = (
+        shelters.select_related("place").defer("geometry").order_by("-now_open", "-now_people", "-capacity", "code")
+    )
+    bars = [_bar(row) for row in ordered[:_SHELTERS_MOST]]
+    bars = [bar for k, bar in enumerate(bars) if bar["state"].is_open or k < _CLOSED_SHOWN]
     whole = _whole(shelters)
     teams = queries.teams_by_status(Team.objects.visible_to(request.user).current(), space)
     short = queries.under_minimum(Supply.objects.visible_to(request.user).current(), space)
