@@ -134,6 +134,16 @@ def postgres() -> Iterator[str]:
                 "-v",
                 "ON_ERROR_STOP=1",
             ]
+            # The port answers before the server takes anybody in.
+            until = time.monotonic() + START_S
+            while subprocess.run(
+                [*psql, "-d", "postgres", "-c", "SELECT 1"], env=env, capture_output=True, check=False
+            ).returncode:
+                if time.monotonic() > until:
+                    raise ServiceError(
+                        f"PostgreSQL took nobody in on port {port}:\n{log.read_text(errors='replace')[-2000:]}"
+                    )
+                time.sleep(0.1)
             for database, command in (
                 ("template1", "CREATE EXTENSION postgis"),
                 ("postgres", "CREATE DATABASE haitang"),
