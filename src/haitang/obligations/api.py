@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
+from pydantic import BaseModel
 
 from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Forbidden, require
@@ -91,7 +92,7 @@ class PageOut(Schema):
     items: list[ObligationOut]
 
 
-class ReportIn(Schema):
+class ReportIn(BaseModel):  # no Schema: that would take any value for an empty report
     """That it is done: a note, and where (WGS-84 degrees), if wanted."""
 
     note: str = Field("", max_length=services.MOST_NOTE, pattern=TEXT)
@@ -99,7 +100,7 @@ class ReportIn(Schema):
     lat: float | None = Field(None, ge=-90, le=90)
 
 
-class ReasonIn(Schema):
+class ReasonIn(BaseModel):
     """Why."""
 
     reason: str = Field(min_length=1, max_length=services.MOST_REASON, pattern=TEXT)
@@ -148,28 +149,28 @@ def index(request: HttpRequest, filters: Query[Filters]) -> Any:
     return {"count": rows.order_by().count(), "items": list(page)}
 
 
-@router.get("/{int:id}", response={200: DetailOut, 403: ErrorOut, 404: ErrorOut}, summary="One obligation")
+@router.get("/{id}", response={200: DetailOut, 403: ErrorOut, 404: ErrorOut, 422: ErrorOut}, summary="One obligation")
 def detail(request: HttpRequest, id: int) -> Any:
     """One obligation with its evidence."""
     return _find(request, id)
 
 
-ANSWERS = {200: DetailOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
+ANSWERS = {200: DetailOut, 400: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
 
 
-@router.post("/{int:id}/receive", response=ANSWERS, summary="Receive")
+@router.post("/{id}/receive", response=ANSWERS, summary="Receive")
 def receive(request: HttpRequest, id: int) -> Any:
     """Say that the owner has taken notice."""
     return services.receive(_find(request, id, "receive"), by=request.user)
 
 
-@router.post("/{int:id}/start", response=ANSWERS, summary="Start")
+@router.post("/{id}/start", response=ANSWERS, summary="Start")
 def start(request: HttpRequest, id: int) -> Any:
     """Say that work has begun."""
     return services.start(_find(request, id, "start"), by=request.user)
 
 
-@router.post("/{int:id}/complete", response=ANSWERS, summary="Report done")
+@router.post("/{id}/complete", response=ANSWERS, summary="Report done")
 def complete(request: HttpRequest, id: int, report: ReportIn) -> Any:
     """Say that it is done."""
     position = None if report.lon is None or report.lat is None else (report.lon, report.lat)
@@ -178,13 +179,13 @@ def complete(request: HttpRequest, id: int, report: ReportIn) -> Any:
     return services.complete(found, by=request.user, note=report.note, position=position)
 
 
-@router.post("/{int:id}/confirm", response=ANSWERS, summary="Confirm")
+@router.post("/{id}/confirm", response=ANSWERS, summary="Confirm")
 def confirm(request: HttpRequest, id: int) -> Any:
     """Confirm what was reported done."""
     return services.confirm(_find(request, id, "confirm"), by=request.user)
 
 
-@router.post("/{int:id}/refuse", response=ANSWERS, summary="Refuse")
+@router.post("/{id}/refuse", response=ANSWERS, summary="Refuse")
 def refuse(request: HttpRequest, id: int, given: ReasonIn) -> Any:
     """Say that the owner cannot do it, and why."""
     return services.refuse(_find(request, id, "refuse"), by=request.user, reason=given.reason)

@@ -70,6 +70,11 @@ def test_what_is_not_there_is_404(house: SimpleNamespace, token: Any, id: str) -
     assert answer.status_code == 404 and answer.json()["error"] == "not_found"
 
 
+def test_what_is_no_number_is_said_to_be_none(house: SimpleNamespace, token: Any) -> None:
+    answer = token("mayor")("/null/receive", {})
+    assert answer.status_code == 422 and answer.json()["error"] == "invalid"
+
+
 def test_the_whole_way_by_machine(house: SimpleNamespace, token: Any) -> None:
     row = make.issue(house.east, house.space, kind="test.check")
     mayor, duty = token("mayor"), token("duty")
@@ -80,6 +85,14 @@ def test_the_whole_way_by_machine(house: SimpleNamespace, token: Any) -> None:
     assert duty(f"/{row.pk}/confirm", {}).json()["state"] == "confirmed"
     again = mayor(f"/{row.pk}/complete", {})
     assert again.status_code == 409 and again.json()["error"] == "refused"
+
+
+def test_a_report_is_an_object_or_nothing_happens(house: SimpleNamespace, token: Any) -> None:
+    row = make.issue(house.east, house.space)
+    for wrong in ([None, None], "done", 7, {"lon": 500}, {"note": "x" * 1001}):
+        assert token("mayor")(f"/{row.pk}/complete", wrong).status_code == 422
+    row.refresh_from_db()
+    assert row.state == "issued"
 
 
 def test_refusing_needs_a_reason(house: SimpleNamespace, token: Any) -> None:
