@@ -8,12 +8,13 @@ however many browsers share it. The event id is the entry's id, so a browser tha
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
@@ -30,6 +31,9 @@ from haitang.journal.models import Entry
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
@@ -136,28 +140,40 @@ class Hub:
                     queue.put_nowait(item)
 
 
-@sync_to_async(thread_sensitive=False)
+def _reading(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Run a query in a thread that gives its connection back: threads are more than a pool has connections."""
+
+    @functools.wraps(function)
+    def read(*args: P.args, **kwargs: P.kwargs) -> R:
+        close_old_connections()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return sync_to_async(read, thread_sensitive=False)
+
+
+@_reading
 def _newest(space: int) -> int:
-    close_old_connections()
     return Entry.objects.filter(space_id=space).aggregate(m=Max("id"))["m"] or 0
 
 
-@sync_to_async(thread_sensitive=False)
+@_reading
 def _next(space: int, after: int) -> int | None:
     """The id up to which the next handful of entries goes; None where there is none."""
-    close_old_connections()
     ids = Entry.objects.filter(space_id=space, id__gt=after).order_by("id").values_list("id", flat=True)[:BACKLOG]
     return max(ids, default=None)
 
 
-@sync_to_async(thread_sensitive=False)
+@_reading
 def _between(user: User, space: int, after: int, upto: int) -> list[tuple[int, bytes]]:
     """The first handful of entries that the user may see, with their ids, oldest first."""
     rows = Entry.objects.visible_to(user).filter(space_id=space, id__gt=after, id__lte=upto).order_by("id")
     return [(entry.pk, event(entry)) for entry in rows[:BACKLOG]]
 
 
-@sync_to_async(thread_sensitive=False)
+@_reading
 def _user(pk: int) -> User | None:
     return User.objects.select_related("organisation__place").filter(pk=pk, is_active=True).first()
 
