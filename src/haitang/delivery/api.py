@@ -11,7 +11,6 @@ from typing import Any
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
-from ninja.pagination import LimitOffsetPagination, paginate
 
 from haitang.accounts.models import ApiToken
 from haitang.accounts.roles import OFFICIALS, Role
@@ -91,6 +90,9 @@ class MessageDetailOut(MessageOut):
     body_en: str
 
 
+_REFUSED = {403: ErrorOut, 422: ErrorOut}
+
+
 def _space(request: HttpRequest) -> Space:
     token = getattr(request, "auth", None)
     if isinstance(token, ApiToken) and READ not in token.rights:
@@ -110,7 +112,7 @@ def _out(message: Message, counts: dict[str, int]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.get("/channels", response=list[ChannelOut], summary="Channels")
+@router.get("/channels", response={200: list[ChannelOut], **_REFUSED}, summary="Channels")
 def channels(request: HttpRequest) -> Any:
     """The ways to reach people."""
     _space(request)
@@ -120,7 +122,7 @@ def channels(request: HttpRequest) -> Any:
     ]
 
 
-@router.get("/messages", response={200: list[MessageOut], 403: ErrorOut}, summary="Messages")
+@router.get("/messages", response={200: list[MessageOut], **_REFUSED}, summary="Messages")
 def messages(
     request: HttpRequest,
     q: str = Query("", max_length=80),
@@ -145,7 +147,7 @@ def _message(request: HttpRequest, number: int) -> Message:
 
 
 @router.get(
-    "/messages/{int:number}", response={200: MessageDetailOut, 403: ErrorOut, 404: ErrorOut}, summary="One message"
+    "/messages/{int:number}", response={200: MessageDetailOut, **_REFUSED, 404: ErrorOut}, summary="One message"
 )
 def message(request: HttpRequest, number: int) -> Any:
     """One message in reach, with its words."""
@@ -153,12 +155,18 @@ def message(request: HttpRequest, number: int) -> Any:
     return _out(found, queries.counts_of(request.user, [found]).get(found.pk, {}))
 
 
-@router.get("/messages/{int:number}/deliveries", response=list[DeliveryOut], summary="Deliveries of a message")
-@paginate(LimitOffsetPagination)
-def deliveries(request: HttpRequest, number: int) -> Any:
-    """What became of a message for each recipient in reach and each channel."""
-    rows: Any = queries.deliveries(request.user, _message(request, number))
-    return [_delivery(row) for row in rows]
+@router.get("/messages/{int:number}/deliveries", response={200: list[DeliveryOut], **_REFUSED, 404: ErrorOut},
+            summary="Deliveries of a message")  # fmt: skip
+def deliveries(
+    request: HttpRequest,
+    number: int,
+    limit: int = Query(100, ge=1, le=1000),
+    offset: int = Query(0, ge=0, le=1_000_000),
+) -> Any:
+    """What became of a message for each recipient in reach and each channel, in order."""
+    return [
+        _delivery(row) for row in queries.deliveries(request.user, _message(request, number))[offset : offset + limit]
+    ]
 
 
 def _delivery(row: Delivery) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def tell_failures(space: Space) -> None:
     moment = now(space)
     groups = untold.order_by().values_list("message", "channel").annotate(first=Min("failed_at"))
     for message, channel, first in list(groups):
-        waiting = Delivery.objects.filter(message=message, channel=channel, state=State.QUEUED)
+        waiting = Delivery.objects.filter(message=message, channel=channel, state__in=(State.QUEUED, State.SENT))
         if moment - first >= TELL_AFTER or not waiting.exists():
             with transaction.atomic():
                 rows = untold.filter(message=message, channel=channel).select_for_update(of=("self",), skip_locked=True)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from haitang.accounts.roles import Role
 from haitang.accounts.verbs import Forbidden, Refused
-from haitang.delivery import services
+from haitang.delivery import receipts, services
 from haitang.delivery.channel import CHANNELS
 from haitang.delivery.models import Delivery
 from haitang.delivery.services import Recipient
@@ -76,6 +76,28 @@ def test_after_so_many_attempts_it_is_given_up_and_told_once(live, wire, later):
     entry = Entry.objects.get(verb="delivery.failed")
     assert entry.subject_id == str(message.pk)
     assert entry.after["channel"] == "sms" and sorted(entry.after["deliveries"]) == sorted(row.pk for row in rows)
+
+
+def test_failures_that_come_one_by_one_are_told_together_when_nothing_is_open_any_more(live):
+    message = make.message(live, *(make.user() for _ in range(3)), channels=["sms"])
+    services.pump(live)
+    for row in message.deliveries.order_by("pk"):
+        assert not Entry.objects.filter(verb="delivery.failed").exists()
+        receipts.take("sms", [{"key": row.key, "status": "absent"}])
+        services.pump(live)
+    assert len(Entry.objects.get(verb="delivery.failed").after["deliveries"]) == 3
+
+
+def test_failures_are_told_after_a_minute_even_while_others_are_open(live):
+    message = make.message(live, make.user(), make.user(), channels=["sms"])
+    services.pump(live)
+    receipts.take("sms", [{"key": message.deliveries.first().key, "status": "absent"}])
+    services.pump(live)
+    assert not Entry.objects.filter(verb="delivery.failed").exists()
+    Delivery.objects.filter(state="failed").update(failed_at=timezone.now() - timedelta(seconds=61))
+    services.pump(live)
+    services.pump(live)
+    assert Entry.objects.filter(verb="delivery.failed").count() == 1
 
 
 def test_one_recipient_s_failure_stops_nobody_else(live, wire):
