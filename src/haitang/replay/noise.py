@@ -10,7 +10,6 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 Floats = NDArray[np.float64]
 
@@ -26,4 +25,6 @@ def red_noise(steps: int, step_s: float, memory_s: float, rng: np.random.Generat
     drawn = rng.standard_normal(steps)
     drive = drawn * math.sqrt(1.0 - keep**2)
     drive[:1] = drawn[:1]
+    from scipy.signal import lfilter  # a second of loading that only a replay needs
+
     return np.asarray(lfilter([1.0], [1.0, -keep], drive), dtype=np.float64)

@@ -201,11 +201,12 @@ def _observed(document: Mapping[str, Any]) -> Observed | None:
         figures.append(
             [*(float(each) for each in row[1:4]), float(DIRECTIONS.get(row[4], np.nan)), float(row[5]), float(row[6])]
         )
-    columns = np.array(figures, dtype=np.float64).T
-    columns[3] = _filled_forward(columns[3])
+    temperature, humidity, pressure, direction, wind, rain = np.array(figures, dtype=np.float64).T
     return Observed(
-        begin.timestamp(), *columns, exposure=str(table.get("exposure", "inland")), source=str(table.get("source", ""))
-    )
+        begin_s=begin.timestamp(), temperature_c=temperature, humidity_pct=humidity, pressure_hpa=pressure,
+        direction_deg=_filled_forward(direction), wind_ms=wind, rain_mm=rain,
+        exposure=str(table.get("exposure", "inland")), source=str(table.get("source", "")),
+    )  # fmt: skip
 
 
 def _filled_forward(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

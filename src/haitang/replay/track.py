@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import PchipInterpolator
 
 from haitang.survey import wind_field
 
@@ -69,6 +68,8 @@ def along(track: Track, time_s: ArrayLike, *, ambient_hpa: float) -> Passage:
     when = np.clip(asked, track.begin_s, track.end_s)
     inside = (asked >= track.begin_s) & (asked <= track.end_s)
     hours = (track.time_s - track.begin_s) / 3600.0
+    from scipy.interpolate import PchipInterpolator  # a second of loading that only a replay needs
+
     lon_of, lat_of = PchipInterpolator(hours, track.lon), PchipInterpolator(hours, track.lat)
     at = (when - track.begin_s) / 3600.0
     lat = lat_of(at)

@@ -13,7 +13,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import lfilter
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +24,8 @@ def reservoir_mm(inflow_mm_h: ArrayLike, step_s: float, empties_s: float, *, sta
     inflow = np.asarray(inflow_mm_h, dtype=np.float64)
     keep = math.exp(-step_s / empties_s)
     gain = inflow * (empties_s / 3600.0) * (1.0 - keep)
+    from scipy.signal import lfilter  # a second of loading that only a replay needs
+
     stored, _ = lfilter([1.0], [1.0, -keep], gain, zi=np.array([start_mm * keep]))
     return np.asarray(stored, dtype=np.float64)
 

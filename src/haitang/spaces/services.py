@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -79,3 +80,10 @@ def close_exercise(space: Space, *, by: Actor) -> Space:
         space.save(update_fields=["is_open", "clock_mode", "clock_base"])
         record(space=space, verb="spaces.close", by=by, subject=space, text_zh="演练结束", text_en="Exercise closed")
     return space
+
+
+def look_at(request: HttpRequest, space: Space) -> None:
+    """Let this visitor look at another world from the next page on."""
+    from haitang.spaces.middleware import SESSION_KEY
+
+    request.session[SESSION_KEY] = space.pk
