@@ -21,14 +21,14 @@ LEGEND = [(colour.value, colour.label) for colour in reversed(Colour)]
 
 
 def _stations(look: Look, keys: Sequence[Any]) -> Mapping[Any, Mapping[str, Any]]:
-    """The newest readings at that moment, and the colour of the alarms that stood. Three queries."""
+    """The newest readings at that moment, and the colour of the alarms that stood."""
     moment = look.at if look.is_past else None
     series = list(Series.objects.filter(station__in=list(keys), is_active=True).select_related("station"))
     told: defaultdict[int, list[str]] = defaultdict(list)
     for each in queries.series_now(look.space, series, moment):
         if each.value is not None:
             told[each.series.station_id].append(f"{each.series.label} {each.figure} {each.series.kind.unit}")
-    colours = queries.highest(queries.colours_at(look.space, moment).filter(station__in=list(keys)), "station")
+    colours = queries.highest(queries.standing(look.space, moment).filter(station__in=list(keys)), "station", moment)
     return {
         key: {"subtitle": " · ".join(told[key]) or gettext("no data yet"), "colour": colours.get(key, "")}
         for key in keys
@@ -65,6 +65,13 @@ def stations(look: Look) -> QuerySet[Station]:
     return Station.objects.visible_to(look.user).filter(is_active=True, west__isnull=False)
 
 
+def _alarms(look: Look, keys: Sequence[Any]) -> Mapping[Any, Mapping[str, Any]]:
+    """The colour that each alarm had at that moment."""
+    if not look.is_past:
+        return {}
+    return {key: {"colour": colour.value} for key, colour in queries.colours_at(keys, look.at).items()}
+
+
 def _alarm(properties: dict[str, Any]) -> Mapping[str, Any]:
     colour = Colour(properties["colour"])
     properties["subtitle"] = (
@@ -84,9 +91,10 @@ def _alarm(properties: dict[str, Any]) -> Mapping[str, Any]:
     order=5,
     point=("station__west", "station__south"),
     properties={
-        "name": Pair("station__name_zh", "station__name_en"), "what": Pair("what_zh", "what_en"), "colour": "peak_colour",
+        "name": Pair("station__name_zh", "station__name_en"), "what": Pair("what_zh", "what_en"), "colour": "colour",
         "peak": "peak_value", "unit": "unit", "pk": "pk", "demo": "station__is_demo",
     },
+    extra=_alarms,
     finish=_alarm,
     style=circle("red", radius=9, by="colour", colours=COLOURS),
     legend=LEGEND,
@@ -95,6 +103,6 @@ def _alarm(properties: dict[str, Any]) -> Mapping[str, Any]:
     visible=True,
 )  # fmt: skip
 def alarms(look: Look) -> QuerySet[Alarm]:
-    """Alarms that stood at that moment, with the highest colour they reached."""
+    """Alarms that stood at that moment, in the colour they had."""
     rows = Alarm.objects.visible_to(look.user).filter(space=look.space, station__west__isnull=False)
     return rows if look.is_past else rows.filter(state__in=OPEN)

@@ -12,6 +12,7 @@ import numpy as np
 from django.db.models import Max, Q, QuerySet, Sum
 from django.utils import timezone
 
+from haitang.journal.models import Entry
 from haitang.monitoring import engine, store
 from haitang.monitoring.alarms import at
 from haitang.monitoring.models import Alarm, Colour, IngestCount, Intake, Rule, Series
@@ -48,25 +49,47 @@ def ms(moment: datetime) -> int:
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
 
-def colours_at(space: Space, moment: datetime | None = None) -> QuerySet[Alarm]:
-    """Alarms that stand: now, or at an earlier moment (then with the highest colour they reached)."""
+def standing(space: Space, moment: datetime | None = None) -> QuerySet[Alarm]:
+    """Alarms that stand: now, or at an earlier moment."""
     rows = Alarm.objects.filter(space=space)
     if moment is None:
         return rows.filter(state__in=OPEN)
     return rows.filter(opened_at__lte=moment).filter(Q(cleared_at=None) | Q(cleared_at__gt=moment))
 
 
-def highest(rows: QuerySet[Alarm], by: str) -> dict[int, Colour]:
-    """The highest colour of these alarms by station or series."""
-    found = rows.order_by().values_list(by).annotate(top=Max("level"))
-    return {key: Colour.of(level) for key, level in found}
+def colours_at(alarms: Iterable[int], moment: datetime) -> dict[int, Colour]:
+    """Which colour each of these alarms had at a moment, by the journal. One query."""
+    ids = {str(pk) for pk in alarms}
+    entries = Entry.objects.filter(
+        subject_type=Alarm._meta.label_lower, subject_id__in=ids,
+        verb__in=("monitoring.raise", "monitoring.rise", "monitoring.lower"),
+    )  # fmt: skip
+    colours: dict[int, Colour] = {}
+    for subject, after in entries.order_by("id").values_list("subject_id", "after"):
+        since = datetime.fromisoformat(after["at"])
+        if since <= moment or int(subject) not in colours:
+            colours[int(subject)] = Colour(after["colour"])
+    return colours
+
+
+def highest(rows: QuerySet[Alarm], by: str, moment: datetime | None = None) -> dict[int, Colour]:
+    """The highest colour of these alarms by station or series, now or at an earlier moment."""
+    if moment is None:
+        found = rows.order_by().values_list(by).annotate(top=Max("level"))
+        return {key: Colour.of(level) for key, level in found}
+    keys = dict(rows.order_by().values_list("pk", by))
+    top: dict[int, Colour] = {}
+    for pk, colour in colours_at(keys, moment).items():
+        key = keys[pk]
+        top[key] = max(colour, top.get(key, colour), key=lambda each: each.level)
+    return top
 
 
 def series_now(space: Space, series: Sequence[Series], moment: datetime | None = None) -> list[SeriesNow]:
-    """Each series with its newest reading at or before a moment (now). Two queries for all."""
+    """Each series with its newest reading at or before a moment (now). Two queries for all, three for the past."""
     present = moment or now(space)
     found = store.latest(space.pk, [each.pk for each in series], ms(moment) if moment else store.FOREVER_MS)
-    colours = highest(colours_at(space, moment).filter(series__in=[each.pk for each in series]), "series")
+    colours = highest(standing(space, moment).filter(series__in=[each.pk for each in series]), "series", moment)
     result = []
     for each in series:
         time, value = found.get(each.pk, (None, None))

@@ -48,7 +48,7 @@ def index(request: HttpRequest) -> HttpResponse:
     by_station: defaultdict[int, list[queries.SeriesNow]] = defaultdict(list)
     for each in queries.series_now(space, series):
         by_station[each.series.station_id].append(each)
-    colours = queries.highest(queries.colours_at(space).filter(station__in=[s.pk for s in page]), "station")
+    colours = queries.highest(queries.standing(space).filter(station__in=[s.pk for s in page]), "station")
     listed = [(station, by_station[station.pk], colours.get(station.pk, "")) for station in page]
     context = {"page": page, "listed": listed, "kinds": StationKind, "kind": kind, "q": text}
     template = (
