@@ -136,6 +136,20 @@ def faults(catalogue: Catalog) -> Iterator[str]:
             yield f"placeholders differ: {source}"
 
 
+def conflicts() -> Iterator[str]:
+    """Texts that two slices translate differently: the platform has one catalogue, and the first would win everywhere."""
+    known_as: dict[tuple[str, str | None], tuple[str, str]] = {}
+    for slice_ in slices([]):
+        for message in known(catalogue_of(slice_)):
+            source = message.id if isinstance(message.id, str) else message.id[0]
+            target = (
+                message.string if isinstance(message.string, str) else (message.string[0] if message.string else "")
+            )
+            first = known_as.setdefault((source, message.context), (slice_.name, target))
+            if source and target and first[1] and first[1] != target:
+                yield f"{source!r} is {first[1]!r} in {first[0]} and {target!r} in {slice_.name}: tell them apart by pgettext"
+
+
 def slices(names: list[str]) -> list[Path]:
     """The slices that have texts, or those named."""
     found = [path.parent for path in sorted(PACKAGE.glob("*/__init__.py")) if path.parent.name != "config"]
@@ -165,6 +179,9 @@ def main() -> int:
         print(f"{slice_.name}: {len(fresh)} texts, {len(found)} to mend")
         for line in found:
             print(f"  {line}")
+    for line in conflicts():
+        bad += 1
+        print(line)
     return 1 if bad else 0
 
 

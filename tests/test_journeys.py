@@ -14,7 +14,7 @@ import pytest
 
 from tests.product import Product
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SignIn = Callable[..., Any]
 # A picture of one pixel: what a phone's camera sends, as small as it gets.
 PIXEL = base64.b64decode(
