@@ -35,7 +35,7 @@ def _told(properties: dict[str, Any]) -> Mapping[str, Any]:
         "level": "incident__level", "colour": "incident__colour", "pk": "incident_id",
     },
     finish=_told,
-    style=fill("#d92d20", opacity=0.14, width=2, by="colour", colours=COLOURS),
+    style=fill("#d92d20", opacity=0.07, width=2.5, by="colour", colours=COLOURS),
     legend=[(level.colour, level.label) for level in ResponseLevel],
     live=("incidents.start", "incidents.change_level", "incidents.end"),
     time=("incident__started_at", "incident__ended_at"),

@@ -88,10 +88,20 @@ def threads_of(family: Iterable[Incident]) -> list[str]:
     return [thread_of(each) for each in family]
 
 
-def timeline(incident: Incident, user: Who, family: Sequence[Incident]) -> list[Entry]:
-    """What happened, newest first: of the incident, its townships' responses and its warnings. Two queries."""
+# What every task goes through; the timeline leaves it to the board and to the journal.
+ROUTINE = Q(verb__startswith="delivery.") | Q(
+    verb__in=[f"obligations.{what}" for what in ("issue", "escalate", "receive", "start", "evidence", "withdraw")]
+)
+
+
+def timeline(incident: Incident, user: Who, family: Sequence[Incident], *, whole: bool = False) -> list[Entry]:
+    """What happened, newest first: of the incident, its townships' responses and its warnings. Two queries.
+
+    Without `whole` the routine of tasks and messages is left out.
+    """
     threads = threads_of(family) + [f"alerting.warning:{pk}" for pk in incident.warnings.values_list("pk", flat=True)]
     rows = Entry.objects.visible_to(user).filter(space=incident.space_id, thread__in=threads)
+    rows = rows if whole else rows.exclude(ROUTINE)
     return list(rows.order_by("-id")[:TIMELINE])
 
 
@@ -120,9 +130,9 @@ class Lane:
             self.waiting.append(task)
 
     @property
-    def rank(self) -> tuple[bool, bool, str]:
-        """Overdue and refused on top."""
-        return (not self.overdue, not self.refused, self.organisation.path)
+    def rank(self) -> tuple[bool, bool, bool, str]:
+        """Overdue and refused on top, what is all done at the bottom."""
+        return (not self.overdue, not self.refused, not (self.waiting or self.under_way), self.organisation.path)
 
 
 @dataclass(frozen=True)
@@ -309,7 +319,7 @@ def own_map(incident: Incident, names: Iterable[Place]) -> dict[str, Any]:
             {
                 "id": "incident-area", "label": incident.name, "kind": "geojson",
                 "data": {"type": "FeatureCollection", "features": features},
-                "style": {"type": "fill", "colour": incident.shade, "opacity": 0.16, "outline": incident.shade, "width": 2, "by": "", "colours": {}, "label": "name"},
+                "style": {"type": "fill", "colour": incident.shade, "opacity": 0.1, "outline": incident.shade, "width": 2, "by": "", "colours": {}, "label": "name"},
             }
         ]
     }  # fmt: skip

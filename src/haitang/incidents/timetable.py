@@ -27,6 +27,13 @@ SINCE: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
+# Further moments that history can be set beside: the first warning of each colour, the first time at each level.
+MARKS: Final = (
+    *(f"warning_{colour}" for colour in ("blue", "yellow", "orange", "red")),
+    *(f"level_{level}" for level in (1, 2, 3, 4)),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One task: issued, due (None: no limit), done (None: not done)."""
@@ -57,6 +64,8 @@ class Events:
     # How many were to be moved; None: the highest number moved counts as all.
     to_move: float | None = None
     ended: datetime | None = None
+    # When each of `MARKS` was reached.
+    marks: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,7 @@ def times(events: Events) -> dict[str, datetime | None]:
         "all_tasks": max(finished) if finished and len(finished) == len(done) else None,
         "moved_90": moved(events.moved, events.to_move), "ended": events.ended,
     }  # fmt: skip
+    found |= {name: events.marks.get(name) for name in MARKS}
     for share in SHARES:
         found[f"answered_{share * 100:.0f}"] = moment_of(share, events.answers)
     return found

@@ -14,6 +14,7 @@ from django.utils.translation import pgettext
 from docx import Document
 from docx.document import Document as Doc
 from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
@@ -200,6 +201,11 @@ def _font(thing: Any, name: str) -> None:
     thing.font.name = fonts.WORD_FONT_LATIN
     properties = thing.element.get_or_add_rPr()
     properties.get_or_add_rFonts().set(qn("w:eastAsia"), name)
+    language = properties.find(qn("w:lang"))
+    if language is None:  # without it punctuation is set as in traditional Chinese
+        language = OxmlElement("w:lang")
+        properties.append(language)
+    language.set(qn("w:eastAsia"), "zh-CN")
 
 
 def _heading(paper: Doc, text: str, level: int = 1) -> None:
@@ -235,6 +241,10 @@ def _lines(paper: Doc, text: str) -> None:
 def _rows(paper: Doc, head: Sequence[str], rows: Iterable[Sequence[str]], *, has_head: bool = True) -> None:
     table = paper.add_table(rows=1 if has_head else 0, cols=len(head))
     table.style = "Light Grid Accent 1" if has_head else "Normal Table"
+    if not has_head:
+        table.autofit = False
+        for column, width in zip(table.columns, (Cm(4.5), Cm(11.5)), strict=False):
+            column.width = width
     if has_head:
         _fill(table.rows[0].cells, head, bold=True)
     for row in rows:
@@ -244,6 +254,7 @@ def _rows(paper: Doc, head: Sequence[str], rows: Iterable[Sequence[str]], *, has
 def _fill(cells: Sequence[Any], texts: Sequence[str], *, bold: bool = False) -> None:
     for cell, text in zip(cells, texts, strict=True):
         paragraph = cell.paragraphs[0]
+        paragraph.paragraph_format.space_before = paragraph.paragraph_format.space_after = Pt(1)
         run = paragraph.add_run(str(text))
         run.font.size, run.bold = Pt(9), bold
         _font(run, fonts.WORD_HEADING if bold else fonts.WORD_FONT)

@@ -76,8 +76,8 @@ class Figure(models.Model):
 class History(models.Model):
     """What really happened in the event that an exercise replays: set beside the exercise's times in the evaluation.
 
-    `rows` is a list of {"step", "label_zh", "label_en", "at" (ISO 8601), "value"}; `step` is one of the evaluation's
-    steps or empty.
+    `rows` is a list of {"step", "label_zh", "label_en", "at" (ISO 8601), "value"}; `step` is a name of
+    `timetable.STEPS` or `timetable.MARKS`, or empty.
     """
 
     space = models.OneToOneField("spaces.Space", models.CASCADE, related_name="history")

@@ -29,6 +29,7 @@ from haitang.incidents.models import Evaluation, History, Incident, ResponseProp
 from haitang.incidents.services.common import journal, locked, move, must_reach, person
 from haitang.incidents.services.figures import rows_of
 from haitang.incidents.services.response import places_of
+from haitang.incidents.services.warnings import published_for
 from haitang.incidents.timetable import Beside, Events, Step, Tally, Task
 from haitang.journal.services import thread_of
 from haitang.monitoring import queries as monitoring
@@ -100,7 +101,7 @@ def measure(incident: Incident) -> Measured:
     """Gather it. Some twenty queries, whatever the number of tasks and townships."""
     at = now(incident.space)
     family = [incident, *incident.children.all()]
-    chain = warnings_of(incident)
+    chain = published_for(incident)
     answers = list(
         Obligation.objects.filter(kind=ANSWER, subject_type=Warning._meta.label_lower, subject_id__in=[str(row.pk) for row in chain])
         .select_related("place", "owner").order_by("issued_at", "pk")
@@ -124,15 +125,6 @@ def measure(incident: Incident) -> Measured:
     )  # fmt: skip
 
 
-def warnings_of(incident: Incident) -> list[Warning]:
-    """All published messages of the warnings an incident answers, oldest first. Two queries."""
-    roots = list(incident.warnings.values_list("pk", flat=True))
-    rows = Warning.objects.filter(pk__in=roots) | Warning.objects.filter(root__in=roots)
-    return list(
-        rows.filter(published_at__isnull=False).defer("cap_xml").select_related("kind").order_by("published_at", "pk")
-    )
-
-
 def _events(
     incident: Incident, chain: Sequence[Warning], answers: Sequence[Obligation], tasks: Sequence[Obligation],
     figures: Mapping[str, Sequence[totals.Row]],
@@ -151,8 +143,20 @@ def _events(
         answers=[one.done_at for one in answers if warning is not None and one.subject_id == str(warning.pk)],
         proposed=proposal.proposed_at if proposal else None, started=incident.started_at,
         tasks=[_task(one) for one in tasks], moved=totals.course(list(figures.get("moved", ()))),
-        to_move=wanted.value if wanted else None, ended=incident.ended_at,
+        to_move=wanted.value if wanted else None, ended=incident.ended_at, marks=_marks(incident, chain),
     )  # fmt: skip
+
+
+def _marks(incident: Incident, chain: Sequence[Warning]) -> dict[str, datetime]:
+    """The first warning of each colour, and the first time at each level."""
+    found: dict[str, datetime] = {}
+    for row in chain:
+        if row.msg_type != MsgType.CANCEL and row.published_at:
+            found.setdefault(f"warning_{row.colour}", row.published_at)
+    for change in incident.changes.all():
+        if change.level_to:
+            found.setdefault(f"level_{change.level_to}", change.at)
+    return found
 
 
 def _task(one: Obligation) -> Task:
@@ -300,7 +304,7 @@ def evaluate(incident: Incident, *, summary: str, lessons: str = "", by: Actor) 
 def set_history(space: Space, rows: Sequence[Mapping[str, Any]], *, source: str = "") -> History:
     """Say what really happened in the event that an exercise replays; not a verb: the replay sets it when it begins.
 
-    Rows: {"step": a name of `timetable.STEPS` or "", "label_zh", "label_en", "at": ISO 8601 or a time, "value"}; a row
+    Rows: {"step": a name of `timetable.STEPS` or `MARKS`, or "", "label_zh", "label_en", "at": ISO 8601 or a time, "value"}; a row
     without a step may say itself when that happened `here`, in the exercise.
     """
     plain = []
@@ -312,8 +316,10 @@ def set_history(space: Space, rows: Sequence[Mapping[str, Any]], *, source: str 
                 f"history row {number}: the time {text} has no offset; write it like 2024-09-16T07:30:00+08:00"
             )
         step = str(row.get("step") or "")
-        if step and step not in timetable.STEPS:
-            raise ValueError(f"history row {number}: {step!r} is not one of the steps {', '.join(timetable.STEPS)}")
+        if step and step not in (*timetable.STEPS, *timetable.MARKS):
+            raise ValueError(
+                f"history row {number}: {step!r} is not one of the steps {', '.join((*timetable.STEPS, *timetable.MARKS))}"
+            )
         plain.append(
             {
                 "step": step,

@@ -20,6 +20,7 @@ from haitang.incidents.models import Incident, Report, Stage
 from haitang.incidents.services import rules, tasks
 from haitang.incidents.services.common import journal, must_reach, person
 from haitang.incidents.services.figures import totals_of
+from haitang.incidents.services.warnings import published_for
 from haitang.obligations import reach
 from haitang.obligations import services as obligations
 from haitang.obligations.models import OPEN, State
@@ -200,14 +201,17 @@ def facts_of(report: Report) -> report_text.Facts:
     totals = totals_of(incident)
     harm = [kind for kind in totals if kind not in {"to_move", "moved", "sheltered"}]
     at = timezone.localtime(now(incident.space))
+    changes = list(incident.changes.all())
+    first = changes[0] if changes else None
     return report_text.Facts(
         stage=report.stage, number=report.number, is_exercise=incident.space.is_exercise, place=incident.place.name_zh,
-        name=incident.name_zh, level=ResponseLevel(incident.level).zh, plan=incident.plan.name_zh if incident.plan else "",
+        name=incident.name_zh, level=ResponseLevel(first.level_to if first and first.level_to else incident.level).zh,
+        plan=incident.plan.name_zh if incident.plan else "",
         matter=incident.matter_zh, started=timezone.localtime(incident.started_at), at=at,
         leader=incident.commander.name_zh if incident.commander else "",
         ended=timezone.localtime(incident.ended_at) if incident.ended_at else None,
-        warnings=[row.headline_zh for row in incident.warnings.all()],
-        changes=[(timezone.localtime(each.at), _change_zh(each.level_from, each.level_to)) for each in incident.changes.all() if each.level_to],
+        warnings=[f"{timezone.localtime(row.published_at):%H时%M分}{row.headline_zh}" for row in published_for(incident) if row.published_at],
+        changes=[(timezone.localtime(each.at), _change_zh(each.level_from, each.level_to)) for each in changes if each.level_to],
         figures=[(figure_kinds.kind(kind).name_zh, f"{figure_kinds.shown(total.value)}{figure_kinds.kind(kind).unit_zh}") for kind, total in totals.items()],
         harm_reported=any(totals[kind].value > 0 for kind in harm), measures=incident.measures_zh, tasks_all=len(listed),
         tasks_done=sum(task.state in {State.DONE, State.CONFIRMED} for task in listed),

@@ -31,6 +31,11 @@ def tasks_of(incident: Incident) -> list[Obligation]:
     return list(rows.order_by("issued_at", "pk"))
 
 
+def standing(incident: Incident) -> set[tuple[int, str, str]]:
+    """The tasks that were issued and not withdrawn, as (level, action, organisation). One query."""
+    return {_identity(task) for task in tasks_of(incident) if task.state != State.WITHDRAWN}
+
+
 def issue_level(incident: Incident, places: Iterable[Place], *, by: Actor) -> list[dict[str, str]]:
     """Issue the tasks of the present level that do not stand yet; returns the actions nobody answers for.
 
@@ -41,7 +46,7 @@ def issue_level(incident: Incident, places: Iterable[Place], *, by: Actor) -> li
         return []
     actions = plans.actions_at(incident.plan, incident.level)
     meant = plans.organisations_of(incident.plan, {code for action in actions for code in action.by}, places)
-    standing = {_identity(task) for task in tasks_of(incident) if task.state != State.WITHDRAWN}
+    issued = standing(incident)
     round_ = incident.changes.count()
     at = now(incident.space)
     gaps: list[dict[str, str]] = []
@@ -52,7 +57,7 @@ def issue_level(incident: Incident, places: Iterable[Place], *, by: Actor) -> li
                 gaps.append({"action": action.code, "text_zh": action.text_zh, "text_en": action.text_en, "by": code})
             bodies.update({body.pk: body for body in meant.get(code, ())})
         for body in bodies.values():
-            if (action.level.level, action.code, body.code) not in standing:
+            if (action.level.level, action.code, body.code) not in issued:
                 _issue(
                     incident,
                     action,

@@ -251,7 +251,7 @@ def test_cards_of_the_desk_the_wall_and_the_phone(enter, loop: Loop, incident: I
     assert "试验区台风应急响应" in desk and "197" in desk
     wall = text_of(client.get("/wall/"))
     assert "Ⅱ级" in wall and "197" in wall
-    assert "上报统计数" in text_of(enter(loop.heads[0]).get("/m/"))
+    assert "上报数据" in text_of(enter(loop.heads[0]).get("/m/"))
 
 
 def test_a_proposal_stands_in_red_on_the_desk(enter, loop: Loop, flood: Plan) -> None:

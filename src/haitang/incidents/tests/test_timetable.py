@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,7 +94,7 @@ def test_history_stands_beside_the_exercise() -> None:
             "value": None,
         },
         {"step": "moved_90", "label_zh": "转移完成", "at": "2024-09-15T18:00:00+08:00", "value": 9318},
-        {"step": "", "label_zh": "大桥封闭", "at": "2024-09-15T22:00:00+08:00"},
+        {"step": "level_2", "label_zh": "大桥封闭", "at": "2024-09-15T22:00:00+08:00"},
     ]
     found = beside(rows, times(WORKED))
     assert [(row.label_zh, row.label_en, row.value) for row in found] == [
@@ -101,6 +102,8 @@ def test_history_stands_beside_the_exercise() -> None:
     ]  # fmt: skip
     assert found[0].earlier == timedelta(hours=6) - timedelta(minutes=25)
     assert found[2].at is None and found[2].earlier is None
+    marked = beside(rows, times(replace(WORKED, marks={"level_2": at(700)})))
+    assert marked[2].earlier == timedelta(minutes=140)
 
 
 moments = st.one_of(st.none(), st.integers(0, 1000).map(at))

@@ -40,7 +40,11 @@ def index(request: HttpRequest, pk: int) -> HttpResponse:
     }
     heads = [d.path for d in shown.total.differences] if shown else []
     names |= {place.path: place.name for place in Place.objects.filter(path__in=heads)}
-    parts = [(names.get(path, path), row) for path, row in shown.total.parts.items()] if shown else []
+    parts = (
+        [(names.get(path, path), row.at, figure_kinds.shown(row.value)) for path, row in shown.total.parts.items()]
+        if shown
+        else []
+    )
     differences = [
         (names.get(each.path, each.path), figure_kinds.shown(each.own), figure_kinds.shown(each.inside))
         for each in (shown.total.differences if shown else ())

@@ -99,7 +99,8 @@ def _reports(request: HttpRequest, found: Incident, family: list[Incident]) -> d
 
 
 def _timeline(request: HttpRequest, found: Incident, family: list[Incident]) -> dict[str, Any]:
-    return {"entries": queries.timeline(found, request.user, family)}
+    whole = bool(request.GET.get("all"))
+    return {"entries": queries.timeline(found, request.user, family, whole=whole), "whole": whole}
 
 
 def _warnings(request: HttpRequest, found: Incident, family: list[Incident]) -> dict[str, Any]:

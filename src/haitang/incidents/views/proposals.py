@@ -15,10 +15,12 @@ from haitang.incidents import services
 from haitang.incidents.forms import DecideForm, DeclineForm
 from haitang.incidents.models import ResponseProposal
 from haitang.incidents.services import response
-from haitang.incidents.services.tasks import kind_of
+from haitang.incidents.services.tasks import standing
 from haitang.incidents.views.common import rights, space_of
-from haitang.obligations.kinds import kind_of as kind_info
 from haitang.plans import services as plans
+
+# More names than these are folded away.
+MOST_NAMES = 4
 
 
 def _find(request: HttpRequest, pk: int) -> ResponseProposal:
@@ -38,11 +40,21 @@ def _page(
         places = list(Place.objects.filter(code__in=found.places).order_by("path"))
         listed = plans.actions_at(found.plan, found.level)
         meant = plans.organisations_of(found.plan, {code for action in listed for code in action.by}, places)
-        actions = [
-            {"action": action, "bodies": [body for code in action.by for body in meant.get(code, ())], "kind": kind_info(kind_of(action)),
-             "blank": [code for code in action.by if not meant.get(code)]}
-            for action in listed
-        ]  # fmt: skip
+        known = standing(found.incident) if found.incident else set()
+        for action in listed:
+            bodies = {body.pk: body for code in action.by for body in meant.get(code, ())}
+            new = [body for body in bodies.values() if (action.level.level, action.code, body.code) not in known]
+            blank = [code for code in action.by if not meant.get(code)]
+            if new or blank:
+                actions.append(
+                    {
+                        "action": action,
+                        "bodies": new,
+                        "shown": new[:MOST_NAMES],
+                        "more": new[MOST_NAMES:],
+                        "blank": blank,
+                    }
+                )
     told = {
         "proposal": found, "actions": actions, "form": form or DecideForm(initial=_initial(found)), "decline": decline or DeclineForm(),
         "may": rights(request), "places": Place.objects.filter(code__in=found.places).order_by("path"),
