@@ -131,6 +131,7 @@ def span(seconds: float | None) -> str:
     """A span of time in few words; empty for none."""
     if seconds is None:
         return ""
+    seconds = max(0.0, seconds)
     if seconds < 60:
         return _("%(n)s s") % {"n": round(seconds)}
     if seconds < 6000:

@@ -120,7 +120,7 @@ def area_words(area: Where, *, drawn: bool, language: str) -> str:
     parts = [area_text(area.chosen, drawn=False, language=language)] if area.chosen else []
     if drawn and area.touched:
         parts.append(area_text(area.touched, drawn=True, language=language))
-    return (" and " if language.startswith("en") else "、").join(parts)
+    return (" and " if language.startswith("en") else "以及").join(parts)
 
 
 def area_text(places: Sequence[Place], *, drawn: bool, language: str) -> str:

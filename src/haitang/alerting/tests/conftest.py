@@ -13,7 +13,9 @@ from haitang.spaces.models import Space
 
 
 @pytest.fixture(autouse=True)
-def _fresh_cache() -> None:
+def _own_cache(settings: Any) -> None:
+    # The cache in the data folder is shared with whoever else runs tests; what is counted here is counted alone.
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "alerting"}}
     cache.clear()
 
 

@@ -17,7 +17,7 @@ def _star(radii: list[float]) -> Polygon:
     return Polygon([(121.5 + r * math.cos(n * step), 31.6 + r * math.sin(n * step)) for n, r in enumerate(radii)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0.02, 0.3), min_size=101, max_size=400), st.integers(8, 100))
 def test_an_outward_simplification_cuts_nothing_off_and_has_few_points(radii: list[float], limit: int) -> None:
     shape = _star(radii)

@@ -76,7 +76,7 @@ _alert = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(_alert)
 def test_a_message_reads_back_as_it_was_written(message: Alert) -> None:
     data = build(message)
@@ -90,7 +90,7 @@ def test_a_message_reads_back_as_it_was_written(message: Alert) -> None:
 def test_every_message_we_can_write_is_valid_by_the_official_schema() -> None:
     schema = etree.XMLSchema(etree.parse(SHARED / "CAP-v1.2.xsd"))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(_alert)
     def valid(message: Alert) -> None:
         assert schema.validate(etree.fromstring(build(message))), schema.error_log

@@ -121,7 +121,7 @@ _fields = st.fixed_dictionaries(
 
 
 @given(fields=_fields)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_exercise_is_ever_public_whatever_its_fields_say(house, live, exercise, client, fields):
     """The page, the warning's own page, CAP, feed, map and API, for somebody who has not signed in.
 
