@@ -16,7 +16,7 @@ type Point = [string | number, number | null];
 export interface ChartSpec {
   kind: "line" | "bar" | "gauge";
   unit?: string;
-  series?: { name: string; data: Point[] | (number | null)[]; colour?: string; dashed?: boolean; area?: boolean; step?: boolean; stack?: string }[];
+  series?: { name: string; data: Point[] | (number | null)[]; colour?: string; dashed?: boolean; area?: boolean; step?: boolean; bars?: boolean; stack?: string }[];
   categories?: string[];
   thresholds?: { value: number; label?: string; colour?: string }[];
   /** A moment marked with an upright line. */
@@ -86,8 +86,8 @@ function cartesian(spec: ChartSpec): object {
     xAxis: x,
     yAxis: y,
     series: series.map((each, index) => ({
-      type: spec.kind, name: each.name, data: each.data, stack: each.stack, step: each.step ? "end" : undefined,
-      showSymbol: spec.kind === "line" && each.data.length < 3, connectNulls: false, barMaxWidth: 28, animation: false, sampling: "lttb",
+      type: each.bars ? "bar" : spec.kind, name: each.name, data: each.data, stack: each.stack, step: each.step ? "end" : undefined,
+      showSymbol: spec.kind === "line" && each.data.length < 3, connectNulls: false, barMaxWidth: 28, animation: false, sampling: each.bars ? undefined : "lttb",
       itemStyle: each.colour ? { color: plainColour(each.colour) } : undefined,
       lineStyle: { width: 2, type: each.dashed ? "dashed" : "solid" },
       areaStyle: each.area ? { opacity: 0.15 } : undefined,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.models import Organisation
 
@@ -13,7 +14,9 @@ from haitang.accounts.models import Organisation
 class RemarkForm(forms.Form):
     """A remark on an alarm."""
 
-    text = forms.CharField(label=_("Remark"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+    text = forms.CharField(
+        label=pgettext_lazy("alarm", "Remark"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class AssignForm(forms.Form):

@@ -15,6 +15,7 @@ from haitang.geo.catalogue import NAME, Group, Look, Pair, circle, layer
 from haitang.monitoring import queries
 from haitang.monitoring.models import Alarm, Colour, Series, Station, StationKind
 from haitang.monitoring.models.alarms import OPEN
+from haitang.monitoring.quantities import figure, shown
 
 COLOURS = {colour.value: colour.value for colour in Colour}
 LEGEND = [(colour.value, colour.label) for colour in reversed(Colour)]
@@ -27,7 +28,7 @@ def _stations(look: Look, keys: Sequence[Any]) -> Mapping[Any, Mapping[str, Any]
     told: defaultdict[int, list[str]] = defaultdict(list)
     for each in queries.series_now(look.space, series, moment):
         if each.value is not None:
-            told[each.series.station_id].append(f"{each.series.label} {each.figure} {each.series.kind.unit}")
+            told[each.series.station_id].append(f"{each.series.label} {each.figure} {each.series.kind.symbol}".strip())
     colours = queries.highest(queries.standing(look.space, moment).filter(station__in=list(keys)), "station", moment)
     return {
         key: {"subtitle": " · ".join(told[key]) or gettext("no data yet"), "colour": colours.get(key, "")}
@@ -75,7 +76,7 @@ def _alarms(look: Look, keys: Sequence[Any]) -> Mapping[Any, Mapping[str, Any]]:
 def _alarm(properties: dict[str, Any]) -> Mapping[str, Any]:
     colour = Colour(properties["colour"])
     properties["subtitle"] = (
-        f"{properties.pop('what')} {round(properties.pop('peak'), 2):g} {properties.pop('unit')} · {colour.label}"
+        f"{properties.pop('what')} {figure(properties.pop('peak'))} {shown(properties.pop('unit'))} · {colour.label}"
     )
     properties["url"] = reverse("monitoring:alarm", args=[properties.pop("pk")])
     properties["simulated"] = properties.pop("demo", False)
@@ -105,4 +106,5 @@ def _alarm(properties: dict[str, Any]) -> Mapping[str, Any]:
 def alarms(look: Look) -> QuerySet[Alarm]:
     """Alarms that stood at that moment, in the colour they had."""
     rows = Alarm.objects.visible_to(look.user).filter(space=look.space, station__west__isnull=False)
-    return rows if look.is_past else rows.filter(state__in=OPEN)
+    # The gravest last: it is drawn over the others of its station.
+    return (rows if look.is_past else rows.filter(state__in=OPEN)).order_by("level", "pk")

@@ -74,6 +74,38 @@ SPELLINGS: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 
 
+# How a unit is written for people, where that is not our symbol.
+_SHOWN: Mapping[str, str] = MappingProxyType(
+    {
+        "degC": "℃",
+        "degF": "℉",
+        "deg": "°",
+        "m3/s": "m³/s",
+        "ug/m3": "µg/m³",
+        "mg/m3": "mg/m³",
+        "m/s2": "m/s²",
+        "count": "",
+        "grade": "",
+        "1": "",
+    }
+)
+
+
+def shown(unit: str) -> str:
+    """The unit as people write it."""
+    return _SHOWN.get(unit, unit)
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """A value with as many digits as mean something, at most so many after the point; nothing for None."""
+    if value is None:
+        return ""
+    text = f"{value:.{digits}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A kind of thing measured. `low` and `high` bound what is plausible, in `unit`."""
@@ -91,6 +123,11 @@ class Quantity:
     def dimension(self) -> str:
         """The dimension its unit belongs to."""
         return UNITS[self.unit].dimension
+
+    @property
+    def symbol(self) -> str:
+        """Its unit as people write it."""
+        return shown(self.unit)
 
     @property
     def accepted(self) -> tuple[str, ...]:

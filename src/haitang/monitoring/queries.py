@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from django.db.models import Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from haitang.journal.models import Entry
 from haitang.monitoring import engine, store
 from haitang.monitoring.alarms import at
-from haitang.monitoring.models import Alarm, Colour, IngestCount, Intake, Rule, Series
+from haitang.monitoring.models import Alarm, Colour, IngestCount, Intake, Series
 from haitang.monitoring.models.alarms import OPEN
 from haitang.monitoring.models.readings import Outcome
-from haitang.monitoring.rules import Floats, Ints
+from haitang.monitoring.quantities import figure
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
-POINTS = 2000
-"""As many points as a chart is sent; beyond, each stretch of time keeps its lowest and highest reading."""
 STALE = 3
 """A series that has sent nothing for so many of its intervals is called stale."""
 
@@ -41,7 +37,7 @@ class SeriesNow:
     @property
     def figure(self) -> str:
         """The value with as many digits as mean something."""
-        return "" if self.value is None else f"{round(self.value, 2):g}"
+        return figure(self.value)
 
 
 def ms(moment: datetime) -> int:
@@ -97,47 +93,6 @@ def series_now(space: Space, series: Sequence[Series], moment: datetime | None =
         stale = when is None or present - when > timedelta(seconds=each.interval_s * STALE)
         result.append(SeriesNow(each, when, value, colours.get(each.pk, ""), stale))
     return result
-
-
-def thin(time_ms: Ints, values: Floats, most: int = POINTS) -> tuple[Ints, Floats]:
-    """At most `most` points of a line: of each stretch its lowest and highest, in order of time."""
-    n = len(time_ms)
-    if n <= most:
-        return time_ms, values
-    edges = np.linspace(0, n, most // 2 + 1).astype(np.int64)
-    low = np.array([a + int(np.argmin(values[a:b])) for a, b in pairwise(edges.tolist())])
-    high = np.array([a + int(np.argmax(values[a:b])) for a, b in pairwise(edges.tolist())])
-    keep = np.unique(np.concatenate([low, high, [0, n - 1]]))
-    return time_ms[keep], values[keep]
-
-
-def chart(
-    space: Space, series: Series, start: datetime, end: datetime, *, marks: Iterable[Mapping[str, str]] = ()
-) -> dict[str, Any]:
-    """The description of a chart of one series (docs/components.md), with the thresholds of its plain rules."""
-    time, value = thin(*store.read(space.pk, series.pk, ms(start), ms(end)))
-    rules = Rule.objects.filter(series=series, is_active=True, silence_s=0, window_s=0)
-    lines = [
-        {"value": threshold, "label": f"{colour.label} {threshold:g}", "colour": colour.value}
-        for rule in rules
-        for colour, threshold in zip(Colour, rule.thresholds, strict=True)
-        if threshold is not None
-    ]
-    return {
-        "kind": "line",
-        "unit": series.kind.unit,
-        "series": [
-            {
-                "name": series.label,
-                "data": [[t, round(v, 4)] for t, v in zip(time.tolist(), value.tolist(), strict=True)],
-                "step": series.kind.accumulates,
-                "area": series.kind.accumulates,
-            }
-        ],
-        "thresholds": lines,
-        "marks": list(marks),
-        "min": 0 if series.kind.accumulates else None,
-    }
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.scope import Scope, ScopedManager
 from haitang.monitoring.models.network import Colour, Rule, Series, Station
+from haitang.monitoring.quantities import shown
 from haitang.spaces.models import Space
 
 
@@ -77,7 +78,7 @@ class Alarm(models.Model):
         verbose_name=_("acknowledged by"),
     )
     cleared_at = models.DateTimeField(_("cleared"), null=True, blank=True)
-    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("time of closing"), null=True, blank=True)
     assignee = models.ForeignKey(
         "accounts.Organisation", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("assigned to")
     )
@@ -108,6 +109,11 @@ class Alarm(models.Model):
         from haitang.geo.names import localised
 
         return localised(self.what_zh, self.what_en)
+
+    @property
+    def symbol(self) -> str:
+        """The unit as people write it."""
+        return shown(self.unit)
 
     @property
     def is_open(self) -> bool:

@@ -295,17 +295,21 @@ class Rule(models.Model):
     def describe(self, language: str) -> str:
         """What the rule compares, for a sentence: "1 h sum of rainfall"."""
         with translation.override(language):
-            label = self.series.label
-            if label[1:2].islower():  # "Tide level" inside a sentence; "PM2.5" stays
-                label = label[0].lower() + label[1:]
-            if not self.window_s:
-                return label
-            hours = self.window_s / 3600
-            span = _("%(n)g h") % {"n": hours} if hours >= 1 else _("%(n)g min") % {"n": self.window_s / 60}
-            form = {
-                Aggregate.SUM: _("%(span)s sum of %(what)s"),
-                Aggregate.MAX: _("%(span)s highest %(what)s"),
-                Aggregate.MIN: _("%(span)s lowest %(what)s"),
-                Aggregate.MEAN: _("%(span)s mean %(what)s"),
-            }[Aggregate(self.aggregate)]
-            return str(form % {"span": span, "what": label})
+            return described(self.series.label, Aggregate(self.aggregate), self.window_s)
+
+
+def described(label: str, aggregate: Aggregate, window_s: float) -> str:
+    """What is made of a series over a window, for a sentence in the reader's language: "1 h sum of rainfall"."""
+    if label[1:2].islower():  # "Tide level" inside a sentence; "PM2.5" stays
+        label = label[0].lower() + label[1:]
+    if not window_s:
+        return label
+    hours = window_s / 3600
+    span = _("%(n)g h") % {"n": hours} if hours >= 1 else _("%(n)g min") % {"n": window_s / 60}
+    form = {
+        Aggregate.SUM: _("%(span)s sum of %(what)s"),
+        Aggregate.MAX: _("%(span)s highest %(what)s"),
+        Aggregate.MIN: _("%(span)s lowest %(what)s"),
+        Aggregate.MEAN: _("%(span)s mean %(what)s"),
+    }[aggregate]
+    return str(form % {"span": span, "what": label})

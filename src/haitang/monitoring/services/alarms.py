@@ -16,6 +16,7 @@ from haitang.accounts.verbs import Forbidden, Refused, verb
 from haitang.journal.services import record
 from haitang.monitoring.models import Alarm, AlarmKind, AlarmState, Colour, Evaluator, Rule, Station
 from haitang.monitoring.models.alarms import MOVES
+from haitang.monitoring.quantities import figure
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
@@ -67,8 +68,8 @@ def change_colour(alarm: Alarm, *, colour: Colour, value: float, at: datetime, b
     alarm.save(update_fields=changed)
     zh, en = _reading_text(alarm, alarm.rule, colour, value)
     if not rises:
-        zh = f"{alarm.station.name_zh}{alarm.what_zh} {_figure(value)} {alarm.unit}，由{before.zh}色降为{colour.zh}色"
-        en = f"{_en(alarm.station)} {alarm.what_en} {_figure(value)} {alarm.unit}, down from {before} to {colour}"
+        zh = f"{alarm.station.name_zh}{alarm.what_zh} {_figure(value)} {alarm.symbol}，由{before.zh}色降为{colour.zh}色"
+        en = f"{_en(alarm.station)} {alarm.what_en} {_figure(value)} {alarm.symbol}, down from {before} to {colour}"
     _record(
         alarm, "monitoring.rise" if rises else "monitoring.lower", by,
         before={"colour": before}, after={"colour": colour, "value": value, "at": at}, zh=zh, en=en,
@@ -83,7 +84,7 @@ def clear_alarm(alarm: Alarm, *, value: float | None, at: datetime | None, by: A
     _move(alarm, AlarmState.CLEARED)
     alarm.cleared_at = at or now(alarm.space)
     alarm.save(update_fields=["state", "cleared_at", "peak_value", "peak_at"])
-    figure = "" if value is None else f" {_figure(value)} {alarm.unit}"
+    figure = "" if value is None else f" {_figure(value)} {alarm.symbol}"
     if value is None:
         zh, en = "规则已修改或停用，告警解除", "cleared: its rule was changed or withdrawn"
     elif alarm.kind == AlarmKind.SILENCE:
@@ -217,7 +218,7 @@ def _reading_text(alarm: Alarm, rule: Rule | None, colour: Colour, value: float)
             f"{zh}超过 {minutes} 分钟未上报（{colour.zh}色）",
             f"{en}: nothing for more than {minutes} min ({colour})",
         )
-    unit, edge = alarm.unit, _figure(alarm.threshold)
+    unit, edge = alarm.symbol, _figure(alarm.threshold)
     falling = rule is not None and rule.direction == "falling"
     verb_zh, verb_en = ("降至", "at or below") if falling else ("达到", "at or above")
     return (
@@ -227,7 +228,7 @@ def _reading_text(alarm: Alarm, rule: Rule | None, colour: Colour, value: float)
 
 
 def _figure(value: float | None) -> str:
-    return "" if value is None else f"{round(value, 3):g}"
+    return figure(value, 3)
 
 
 def _en(station: Station) -> str:

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from haitang.accounts.roles import OFFICIALS, Role
-from haitang.monitoring import counts, door, queries, store
+from haitang.monitoring import charts, counts, door, store
 from haitang.monitoring.models import Alarm, AlarmState, Series
 from haitang.monitoring.tests import factories as make
 from haitang.spaces.models import Space
@@ -235,8 +235,8 @@ def test_a_long_course_is_thinned_and_keeps_its_peaks():
     space, series = make.exercise(), make.series()
     values = [(n / 10, 9.0 if n == 4321 else (n % 7) / 10) for n in range(6000)]
     make.send(space, series, *values)
-    time, value = queries.thin(*store.read(space.pk, series.pk))
-    assert len(time) <= queries.POINTS + 2
+    time, value = charts.thin(*store.read(space.pk, series.pk))
+    assert len(time) <= charts.POINTS + 2
     assert value.max() == 9.0 and (time[1:] > time[:-1]).all()
 
 

@@ -19,9 +19,9 @@ from django.views.decorators.http import require_POST, require_safe
 from haitang.accounts.verbs import may
 from haitang.journal.models import Entry
 from haitang.journal.services import thread_of
-from haitang.monitoring import queries, services
+from haitang.monitoring import charts, services
 from haitang.monitoring.forms import AssignForm, RemarkForm
-from haitang.monitoring.models import Alarm, AlarmState, Colour
+from haitang.monitoring.models import Alarm, AlarmKind, AlarmState, Colour
 from haitang.monitoring.models.alarms import OPEN
 from haitang.monitoring.views.stations import centre, space_of
 from haitang.spaces.clock import now
@@ -93,14 +93,18 @@ def _draft_url(alarm: Alarm) -> str:
 @login_required
 def alarm_chart(request: HttpRequest, pk: int) -> JsonResponse:
     """The course of the alarm's series around the alarm."""
-    found = get_object_or_404(_mine(request), pk=pk)
+    found = get_object_or_404(_mine(request).select_related("rule__series"), pk=pk)
     space = space_of(request)
     end = (found.cleared_at or now(space)) + timedelta(hours=1)
     start = found.opened_at - timedelta(hours=6)
     marks = [{"at": found.opened_at.isoformat(), "label": _("opened"), "colour": found.peak_colour}]
     if found.cleared_at:
         marks.append({"at": found.cleared_at.isoformat(), "label": _("cleared")})
-    answer = JsonResponse(queries.chart(space, found.series, start, end, marks=marks))
+    if found.rule is not None and found.kind == AlarmKind.THRESHOLD:
+        shown = charts.of_rule(space, found.rule, start, end, marks=marks)
+    else:
+        shown = charts.of_series(space, found.series, start, end, marks=marks)
+    answer = JsonResponse(shown)
     answer["Cache-Control"] = "private, no-store"
     return answer
 

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from haitang.geo.catalogue import matching
-from haitang.monitoring import queries
+from haitang.monitoring import charts, queries
 from haitang.monitoring.models import Alarm, Rule, Series, Station, StationKind
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -92,6 +92,6 @@ def series_chart(request: HttpRequest, pk: int) -> JsonResponse:
     series = get_object_or_404(Series.objects.visible_to(request.user).select_related("station"), pk=pk)
     end = now(space) + timedelta(minutes=5)
     start = end - SPANS.get(request.GET.get("hours", ""), SPANS["24"])
-    answer = JsonResponse(queries.chart(space, series, start, end))
+    answer = JsonResponse(charts.of_series(space, series, start, end))
     answer["Cache-Control"] = "private, no-store"
     return answer

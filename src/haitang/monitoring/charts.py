@@ -1,0 +1,122 @@
+"""Charts of readings, in the house's own description (docs/components.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+
+from haitang.monitoring import store
+from haitang.monitoring.models import Rule, Series
+from haitang.monitoring.models.network import described
+from haitang.monitoring.quantities import figure
+from haitang.monitoring.queries import ms
+from haitang.monitoring.rules import Aggregate, Floats, Ints
+from haitang.spaces.models import Space
+
+POINTS = 2000
+"""As many points as a line is sent; beyond, each stretch of time keeps its lowest and highest reading."""
+
+
+def of_series(
+    space: Space, series: Series, start: datetime, end: datetime, *, marks: Iterable[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """One series with the thresholds that apply to what is shown.
+
+    A line of the readings; of amounts (rain) bars of their sums over even stretches of time.
+    """
+    window_s = bar_s(start, end) if series.kind.accumulates else 0
+    shown = _bars(space, series, start, end, window_s) if window_s else _line(space, series, start, end)
+    rules = Rule.objects.filter(series=series, is_active=True, silence_s=0, window_s=window_s)
+    return _chart(series, [shown], [line for rule in rules for line in _thresholds(rule)], marks)
+
+
+def of_rule(
+    space: Space, rule: Rule, start: datetime, end: datetime, *, marks: Iterable[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """What a rule compares with its thresholds: the readings, or their figure over its window beside the amounts."""
+    series = rule.series
+    if not rule.window_s:
+        return _chart(series, [_line(space, series, start, end)], _thresholds(rule), marks)
+    aggregate = Aggregate(rule.aggregate)
+    early = start - timedelta(seconds=rule.window_s)
+    time, value = store.read(space.pk, series.pk, ms(early), ms(end))
+    figures = running(aggregate, time, value, rule.window_s)
+    inside = time >= ms(start)
+    shown = [_data(described(series.label, aggregate, rule.window_s), *thin(time[inside], figures[inside]))]
+    if series.kind.accumulates:
+        shown.append(_bars(space, series, start, end, bar_s(start, end)))
+    return _chart(series, shown, _thresholds(rule), marks)
+
+
+def thin(time_ms: Ints, values: Floats, most: int = POINTS) -> tuple[Ints, Floats]:
+    """At most `most` points of a line: of each stretch its lowest and highest, in order of time."""
+    n = len(time_ms)
+    if n <= most:
+        return time_ms, values
+    edges = np.linspace(0, n, most // 2 + 1).astype(np.int64)
+    low = np.array([a + int(np.argmin(values[a:b])) for a, b in pairwise(edges.tolist())])
+    high = np.array([a + int(np.argmax(values[a:b])) for a, b in pairwise(edges.tolist())])
+    keep = np.unique(np.concatenate([low, high, [0, n - 1]]))
+    return time_ms[keep], values[keep]
+
+
+def bar_s(start: datetime, end: datetime) -> int:
+    """How long a bar is, for some twenty to eighty bars: ten minutes, an hour, six hours, a day."""
+    span = (end - start).total_seconds()
+    return next((length for length in (600, 3600, 21_600) if span / length <= 80), 86_400)
+
+
+def sums(time_ms: Ints, values: Floats, window_s: int, shift_ms: int = 0) -> tuple[Ints, Floats]:
+    """Sums over (t - window, t] at every multiple t of the window (of UTC plus `shift_ms`) that has readings."""
+    length = window_s * 1000
+    ends, which = np.unique(-(-(time_ms + shift_ms) // length), return_inverse=True)
+    return ends * length - shift_ms, np.bincount(which, weights=values, minlength=len(ends)).astype(np.float64)
+
+
+def running(aggregate: Aggregate, time_ms: Ints, values: Floats, window_s: int) -> Floats:
+    """The figure over (t - window, t] at each reading's time t; times rise."""
+    begin = np.searchsorted(time_ms, time_ms - window_s * 1000, side="right")
+    end = np.arange(1, len(values) + 1)
+    if aggregate in (Aggregate.SUM, Aggregate.MEAN):
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        figures: Floats = total[end] - total[begin]
+        return figures / (end - begin) if aggregate == Aggregate.MEAN else figures
+    pick = np.max if aggregate == Aggregate.MAX else np.min
+    return np.array([pick(values[a:b]) for a, b in zip(begin.tolist(), end.tolist(), strict=True)], np.float64)
+
+
+def _line(space: Space, series: Series, start: datetime, end: datetime) -> dict[str, Any]:
+    return _data(series.label, *thin(*store.read(space.pk, series.pk, ms(start), ms(end))))
+
+
+def _bars(space: Space, series: Series, start: datetime, end: datetime, window_s: int) -> dict[str, Any]:
+    offset = timezone.get_default_timezone().utcoffset(start.replace(tzinfo=None)) or timedelta()
+    shift_ms = round(offset.total_seconds() * 1000)
+    found = sums(*store.read(space.pk, series.pk, ms(start), ms(end)), window_s, shift_ms)
+    return {**_data(described(series.label, Aggregate.SUM, window_s), *found), "bars": True}
+
+
+def _data(name: str, time_ms: Ints, values: Floats) -> dict[str, Any]:
+    points = [[t, round(v, 4)] for t, v in zip(time_ms.tolist(), values.tolist(), strict=True)]
+    return {"name": name[:1].upper() + name[1:], "data": points}
+
+
+def _thresholds(rule: Rule) -> list[dict[str, Any]]:
+    return [
+        {"value": value, "label": f"{colour.label} {figure(value)}", "colour": colour.value}
+        for colour, value in rule.coloured
+    ]
+
+
+def _chart(
+    series: Series, shown: list[dict[str, Any]], lines: list[dict[str, Any]], marks: Iterable[Mapping[str, str]]
+) -> dict[str, Any]:
+    return {
+        "kind": "line", "unit": series.kind.symbol, "series": shown, "thresholds": lines, "marks": list(marks),
+        "min": 0 if series.kind.accumulates else None,
+    }  # fmt: skip
