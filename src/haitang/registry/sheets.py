@@ -18,7 +18,8 @@ from typing import Any
 
 MAX_BYTES = 10_000_000
 MAX_UNPACKED = 150_000_000
-MAX_ROWS = 10_000
+# One transaction writes them, and nobody else writes meanwhile (SQLite): a few seconds at most.
+MAX_ROWS = 5_000
 MAX_COLUMNS = 200
 GEOMETRY = "geometry"
 
