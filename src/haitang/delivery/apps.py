@@ -1,11 +1,11 @@
 """One outbox for whatever must reach people: messages, channels, receipts."""
 
 from django.apps import AppConfig
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class DeliveryApp(AppConfig):
     """The delivery slice."""
 
     name = "haitang.delivery"
-    verbose_name = _("Messages")
+    verbose_name = pgettext_lazy("delivery", "Messages")

@@ -1,8 +1,15 @@
 """Delivery's places in the navigation."""
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.roles import OFFICIALS
 from haitang.frame import Menu, menu_item
 
-menu_item("delivery:outbox", label=_("Messages"), icon="send", group=Menu.WARNING, order=60, roles=OFFICIALS)
+menu_item(
+    "delivery:outbox",
+    label=pgettext_lazy("delivery", "Messages"),
+    icon="send",
+    group=Menu.WARNING,
+    order=60,
+    roles=OFFICIALS,
+)

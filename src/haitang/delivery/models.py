@@ -54,8 +54,8 @@ class Message(models.Model):
     key = models.CharField(max_length=200)
     title_zh = models.CharField(_("title (Chinese)"), max_length=300)
     title_en = models.CharField(_("title (English)"), max_length=300, blank=True)
-    body_zh = models.TextField(_("text (Chinese)"), blank=True)
-    body_en = models.TextField(_("text (English)"), blank=True)
+    body_zh = models.TextField(_("message text (Chinese)"), blank=True)
+    body_en = models.TextField(_("message text (English)"), blank=True)
     url = models.CharField(max_length=500, blank=True)
     about_type = models.CharField(max_length=60)
     about_id = models.CharField(max_length=60)
@@ -67,7 +67,7 @@ class Message(models.Model):
     is_drill = models.BooleanField(_("exercise"), default=False)
     recipients = models.PositiveIntegerField(_("recipients"), default=0)
     sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
-    sender_name = models.CharField(_("sender"), max_length=80)
+    sender_name = models.CharField(pgettext_lazy("delivery", "sender"), max_length=80)
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, related_name="+")
     # The smallest place that holds all recipients.
     place = models.ForeignKey(Place, models.PROTECT, null=True, blank=True, related_name="+")
@@ -249,7 +249,7 @@ class Tally(models.Model):
 
     channel = models.CharField(_("channel"), max_length=20)
     outcome = models.CharField(_("outcome"), max_length=20)
-    count = models.PositiveBigIntegerField(_("count"), default=0)
+    count = models.PositiveBigIntegerField(_("number of receipts"), default=0)
     last_at = models.DateTimeField(_("last"), null=True, blank=True)
 
     scope = Scope(roles=OFFICIALS)

@@ -8,12 +8,9 @@ SMS_MOST = 500
 
 
 def marked(zh: str, en: str) -> tuple[str, str]:
-    """Both titles with the mark of an exercise before them, once."""
-    if not zh.startswith(DRILL_ZH):
-        zh = f"{DRILL_ZH}{zh}" if zh else ""
-    if en and not en.startswith(DRILL_EN.strip()):
-        en = f"{DRILL_EN}{en}"
-    return zh, en
+    """Both titles with the mark of an exercise before them, once: a title made of marked titles loses theirs."""
+    zh, en = zh.replace(DRILL_ZH, ""), en.replace(DRILL_EN, "").removeprefix(DRILL_EN.strip())
+    return (f"{DRILL_ZH}{zh}" if zh else ""), (f"{DRILL_EN}{en}" if en else "")
 
 
 def chosen(language: str, zh: str, en: str) -> str:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from haitang.config.env import env
 from haitang.delivery import transport
@@ -24,7 +24,7 @@ class Email(Channel):
     """E-mail."""
 
     name: ClassVar = "email"
-    label: ClassVar = _("E-mail")
+    label: ClassVar = pgettext_lazy("channel", "E-mail")
     icon: ClassVar = "mail"
     personal: ClassVar = True
     missing: ClassVar = "no_email"

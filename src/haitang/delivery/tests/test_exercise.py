@@ -222,6 +222,13 @@ def test_titles_carry_the_mark_once():
     assert (message.title_zh, message.title_en) == ("【演练】台风黄色预警", "[EXERCISE] Typhoon warning, yellow")
 
 
+def test_a_title_made_of_marked_titles_carries_one_mark():
+    message = make.message(
+        make.exercise(), make.user(), title_zh="【催办】【演练】审批预警", title_en="Reminder: [EXERCISE] Approve"
+    )
+    assert (message.title_zh, message.title_en) == ("【演练】【催办】审批预警", "[EXERCISE] Reminder: Approve")
+
+
 def test_what_the_public_would_hear_is_blocked_and_says_why(live):
     space = make.exercise()
     message = make.message(

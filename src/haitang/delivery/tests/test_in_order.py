@@ -90,7 +90,7 @@ def test_in_an_exercise_the_failed_and_the_lost_are_handed_on_in_its_time():
     body = make.organisation()
     message = make.message(
         space,
-        *(make.user(organisation=body) for _ in range(120)),
+        *(make.user(organisation=body, name_zh=f"乙{n}") for n in range(120)),
         channels=["sms", "voice"],
         in_order=True,
         key="order",

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_POST, require_safe
 
 from haitang.accounts.roles import OFFICIALS, OPERATIONS, Role
@@ -158,8 +158,8 @@ def _lines(rows: Any) -> Iterator[str]:
     yield "\ufeff"
     yield writer.writerow([
         str(text)
-        for text in (_("Message"), _("Recipient"), _("Organisation"), _("Channel"), _("Address"), _("State"), _("Reason"),
-                     _("Attempts"), _("Queued"), _("Sent"), _("Arrived"), _("Read or answered"), _("Exercise"), _("Simulated"))
+        for text in (_("Message"), _("Recipient"), _("Organisation"), _("Channel"), _("Address"), _("State"), pgettext("delivery", "Reason"),
+                     _("Attempts"), _("Queued at"), _("Sent at"), _("Arrived at"), _("Read or answered"), _("Exercise"), pgettext("delivery", "Simulated"))
     ])  # fmt: skip
     for row in rows.iterator(chunk_size=1000):
         times = (row.created_at, row.sent_at, row.delivered_at, row.read_at or row.answered_at)
