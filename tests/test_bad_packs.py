@@ -227,7 +227,7 @@ def loaded(db: None) -> None:
     loading.load(loading.find("sanzhou"), demo=True)
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_a_cell_is_taken_or_refused_by_name(loaded: None, pack: Pack, data: st.DataObject) -> None:
     """No cell of any file makes the loader stumble: PackError, or a load."""
