@@ -134,7 +134,7 @@ class Delivery(models.Model):
     priority = models.PositiveSmallIntegerField(default=9)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     # A code of reasons.py, a gateway's own words after a colon.
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    reason = models.CharField(pgettext_lazy("delivery", "reason"), max_length=300, blank=True)
     # Answered by a simulator, not by a real gateway.
     is_simulated = models.BooleanField(_("simulated"), default=False)
     key = models.CharField(max_length=32, unique=True, default=new_key, editable=False)
