@@ -109,7 +109,7 @@ class ComposeForm(forms.Form):
 class FilterForm(forms.Form):
     """What the list shows."""
 
-    q = forms.CharField(label=_("Words"), max_length=80, required=False)
+    q = forms.CharField(label=_("Search words"), max_length=80, required=False)
     state = forms.ChoiceField(label=_("State"), required=False)
     colour = forms.ChoiceField(label=_("Colour"), required=False)
     kind = forms.ModelChoiceField(EventKind.objects.all(), label=_("Kind of event"), required=False)
@@ -122,7 +122,7 @@ class FilterForm(forms.Form):
             *State.choices,
         ]
         _one_of(self, "colour").choices = [("", _("All colours")), *ColourChoice.choices]
-        _one_of(self, "kind").empty_label = _("All kinds")
+        _one_of(self, "kind").empty_label = _("All kinds of events")
 
 
 class ReasonForm(forms.Form):

@@ -38,7 +38,7 @@ def shape_layer(shapes: Iterable[tuple[str, BaseGeometry]], colour: str, subtitl
         for name, shape in shapes
     ]  # fmt: skip
     return {
-        "id": "own.area", "label": _("Area"), "kind": "geojson", "data": {"type": "FeatureCollection", "features": features},
+        "id": "own.area", "label": _("Warned area"), "kind": "geojson", "data": {"type": "FeatureCollection", "features": features},
         "style": fill(colour, opacity=0.4, width=2, label=""),
     }  # fmt: skip
 

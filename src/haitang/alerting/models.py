@@ -176,7 +176,7 @@ class Policy(models.Model):
     # Minutes until an answer is due, by colour.
     answer_minutes = models.JSONField(_("minutes to answer"), default=dict)
     # Steps of the escalation ladder as obligations takes them.
-    ladder = models.JSONField(_("escalation ladder"), default=list)
+    ladder = models.JSONField(_("calling ladder"), default=list)
     link_hours = models.FloatField(_("answer links are valid for (hours)"), default=48)
     source = models.CharField(_("source"), max_length=300, blank=True)
 
@@ -249,13 +249,13 @@ class Warning(GeometryMixin):
     msg_type = models.CharField(_("message type"), max_length=8, choices=MsgType, default=MsgType.ALERT)
     status = models.CharField(_("status"), max_length=8, choices=Status)
     cap_scope = models.CharField(_("scope"), max_length=10, choices=CapScope)
-    note = models.CharField(_("note"), max_length=200, blank=True)
-    kind = models.ForeignKey(EventKind, models.PROTECT, related_name="warnings", verbose_name=_("kind"))
+    note = models.CharField(_("note of the message"), max_length=200, blank=True)
+    kind = models.ForeignKey(EventKind, models.PROTECT, related_name="warnings", verbose_name=_("kind of event"))
     colour = models.CharField(_("colour"), max_length=8, choices=ColourChoice)
     urgency = models.CharField(_("urgency"), max_length=10, choices=[(v, v) for v in cap_model.URGENCY])
     certainty = models.CharField(_("certainty"), max_length=10, choices=[(v, v) for v in cap_model.CERTAINTY])
     place = models.ForeignKey(Place, models.PROTECT, related_name="+", verbose_name=_("issued for"))
-    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+", verbose_name=_("issued by"))
+    owner = models.ForeignKey(Organisation, models.PROTECT, related_name="+", verbose_name=_("issuing organisation"))
     # Chosen areas are in WarningPlace; `geometry` is what was drawn, None where only places were chosen.
     headline_zh = models.CharField(_("headline (Chinese)"), max_length=200)
     headline_en = models.CharField(_("headline (English)"), max_length=300, blank=True)
@@ -263,7 +263,7 @@ class Warning(GeometryMixin):
     description_en = models.TextField(_("description (English)"), blank=True)
     instruction_zh = models.TextField(_("what to do (Chinese)"), blank=True)
     instruction_en = models.TextField(_("what to do (English)"), blank=True)
-    onset = models.DateTimeField(_("begins"), null=True, blank=True)
+    onset = models.DateTimeField(_("event begins"), null=True, blank=True)
     expires = models.DateTimeField(_("valid until"))
     audiences = models.JSONField(_("audiences"), default=list)
     # Kept beside `audiences` so that the public condition is one indexed column.
@@ -407,7 +407,7 @@ class ReceivedWarning(GeometryMixin):
     space = models.ForeignKey(Space, models.PROTECT, related_name="+")
     identifier = models.CharField(_("identifier"), max_length=200)
     sender = models.CharField(_("sender"), max_length=200)
-    sent = models.CharField(_("sent"), max_length=40)
+    sent = models.CharField(_("time of sending"), max_length=40)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     msg_type = models.CharField(_("message type"), max_length=20)
     status = models.CharField(_("status"), max_length=20)
@@ -419,7 +419,7 @@ class ReceivedWarning(GeometryMixin):
     cap_xml = models.BinaryField(editable=False)
     sha256 = models.CharField(max_length=64)
     findings = models.JSONField(_("findings"), default=list)
-    received_at = models.DateTimeField(_("received at"))
+    received_at = models.DateTimeField(_("time of receipt"))
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
     # What a neighbour told us is for those who work with warnings; publishing it on is a warning of our own.
@@ -442,7 +442,7 @@ class ReceivedWarning(GeometryMixin):
 class Subscription(models.Model):
     """A resident who asked to be told of warnings for a place. Personal data."""
 
-    place = models.ForeignKey(Place, models.CASCADE, related_name="+", verbose_name=_("place"))
+    place = models.ForeignKey(Place, models.CASCADE, related_name="+", verbose_name=_("subscribed place"))
     phone = models.CharField(_("mobile telephone"), max_length=30, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
     language = models.CharField(_("language"), max_length=8, choices=settings.LANGUAGES, default="zh-hans")
@@ -469,7 +469,7 @@ class Refusal(models.Model):
     """How often, on one day, something from outside was turned away for one reason."""
 
     day = models.DateField(_("day"))
-    reason = models.CharField(_("reason"), max_length=12, choices=RefusalReason)
+    reason = models.CharField(_("why it was turned away"), max_length=12, choices=RefusalReason)
     count = models.PositiveIntegerField(_("count"), default=0)
 
     scope = Scope(roles=(Role.ADMIN, Role.DUTY_OFFICER, Role.COMMANDER))

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from haitang.accounts.models import User
@@ -96,8 +97,8 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     counted = answers.counts(found, request.user)
     head = [
         _("Identifier"), _("State"), _("Message type"), _("Kind of event"), _("Colour"), _("Headline (Chinese)"),
-        _("Headline (English)"), _("Area"), _("Composed at"), _("Published at"), _("Valid until"), _("Ended at"),
-        _("Answered"), _("Asked"),
+        _("Headline (English)"), _("Warned area"), _("Composed at"), _("Published at"), _("Valid until"), _("Ended at"),
+        _("Townships that answered"), _("Townships asked"),
     ]  # fmt: skip
     lines = [head, *(_line(row, counted.get(row.pk, ("", ""))) for row in found)]
     name = f"warnings-{space_of(request).slug}.{form}"
@@ -265,8 +266,8 @@ def _curve(found: Warning, board: answers.Board) -> dict[str, Any] | None:
     due = next((row.obligation.due_at for row in board.rows if row.obligation), None)
     return {
         "kind": "line", "unit": "%", "min": 0, "max": 100,
-        "series": [{"name": _("Answered"), "data": [[at.isoformat(), share] for at, share in points], "step": True, "area": True}],
-        "marks": [{"at": due.isoformat(), "label": _("due")}] if due else [],
+        "series": [{"name": pgettext("warning", "Answered"), "data": [[at.isoformat(), share] for at, share in points], "step": True, "area": True}],
+        "marks": [{"at": due.isoformat(), "label": _("answer due")}] if due else [],
     }  # fmt: skip
 
 
