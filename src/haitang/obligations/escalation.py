@@ -7,30 +7,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import OperationalError, transaction
-from django.utils import timezone, translation
 
 from haitang.accounts.actors import SYSTEM
 from haitang.accounts.models import User
 from haitang.delivery import services as delivery
 from haitang.journal.models import Head
 from haitang.journal.services import record
-from haitang.obligations import ladder, links, recipients
+from haitang.obligations import ladder, links, recipients, wording
 from haitang.obligations.models import OPEN, Obligation, State
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 logger = logging.getLogger(__name__)
-
-TO_ZH = {
-    "responsible": "责任人",
-    "deputy": "副职",
-    "all": "全体人员",
-    "superior": "上级",
-    "duty": "值班室",
-    "issuer": "下达人",
-}
-TO_EN = {"responsible": "the responsible person", "deputy": "the deputy", "all": "everybody", "superior": "the superior",
-         "duty": "the duty room", "issuer": "the issuer"}  # fmt: skip
 
 # Those who are told that somebody else does not answer.
 ABOVE = frozenset({"superior", "duty", "issuer"})
@@ -104,32 +92,33 @@ def hold(space: Space) -> None:
 
 def _mark_overdue(obligation: Obligation, at: datetime) -> None:
     obligation.overdue_at = at
-    zh, en = names(obligation)
+    zh, en = wording.names(obligation)
     record(
         space=obligation.space, verb="obligations.overdue", by=SYSTEM, subject=obligation, place=obligation.place,
         organisation=obligation.owner, thread=obligation.own_thread, colour="red", after={"due_at": obligation.due_at, "state": obligation.state},
-        text_zh=f"逾期未完成：{zh}（{obligation.owner.name_zh}）", text_en=f"Overdue: {en} ({english(obligation)})",
+        text_zh=f"逾期未完成：{zh}（{obligation.owner.name_zh}）", text_en=f"Overdue: {en} ({wording.english(obligation)})",
     )  # fmt: skip
 
 
 def _climb(obligation: Obligation, index: int, at: datetime) -> None:
     step = obligation.steps[index]
     users, found_at = recipients.people(obligation, step.to, at)
-    if users:
-        _tell(obligation, index, users, found_at)
-    if users and not _is_reminder(step, index):
-        return  # the first asking is told by the issue and by the message itself
-    zh, en = names(obligation)
-    if users:
-        who_zh, who_en = (
-            "、".join(user.name_zh for user in users),
-            ", ".join(user.name_en or user.name_zh for user in users),
-        )
-        text_zh = f"催办{TO_ZH[found_at]}{who_zh}：{zh}（{obligation.owner.name_zh}）"
-        text_en = f"Chased {TO_EN[found_at]}, {who_en}: {en} ({english(obligation)})"
-    else:
-        text_zh = f"无人可催办：{zh}（{obligation.owner.name_zh}没有责任人，值班室无人）"
-        text_en = f"Nobody to chase: {en} ({english(obligation)} has no responsible person, and nobody is on duty)"
+    # The first asking is no reminder: the issue tells of it, and the message itself.
+    again = index > 0 or step.origin != "issued" or step.after_s > 0
+    as_planned = found_at == step.to
+    above = [user for user in users if user.organisation_id != obligation.owner_id]
+    if found_at not in ABOVE or (as_planned and not again):
+        above = []
+    asked = [user for user in users if user not in above]
+    if asked:
+        title, body = wording.request(obligation, again=again)
+        send(obligation, asked, step.channels, key=f"step{index}", title=title, body=body, in_order=step.in_order)
+    if above:
+        title, body = wording.pressing(obligation)
+        send(obligation, above, step.channels, key=f"step{index}:above", title=title, body=body, in_order=step.in_order)
+    if as_planned and not again:
+        return
+    text_zh, text_en = wording.chased(obligation, users, step.to, found_at)
     record(
         space=obligation.space, verb="obligations.escalate", by=SYSTEM, subject=obligation, place=obligation.place,
         organisation=obligation.owner, thread=obligation.own_thread, colour=obligation.shade if users else "red",
@@ -137,44 +126,6 @@ def _climb(obligation: Obligation, index: int, at: datetime) -> None:
                "planned_at": step.at(obligation.opened_at, obligation.due_at)},
         text_zh=text_zh, text_en=text_en,
     )  # fmt: skip
-
-
-def _is_reminder(step: ladder.Step, index: int) -> bool:
-    return not (index == 0 and step.origin == "issued" and step.after_s == 0 and step.to in {"responsible", "all"})
-
-
-def _tell(obligation: Obligation, index: int, users: Sequence[User], found_at: str) -> None:
-    """The message of one rung: to those who must do it, a request; to those above, whom they must press."""
-    step = obligation.steps[index]
-    (zh, en), owner, state = names(obligation), obligation.owner, obligation.state_info
-    until_zh = f"{local(obligation.due_at):%m月%d日 %H:%M}" if obligation.due_at else ""
-    until_en = f"{local(obligation.due_at):%d %b %H:%M}" if obligation.due_at else ""
-    if found_at in ABOVE:
-        with translation.override("zh-hans"):
-            state_zh = str(state.label)
-        phone_zh, phone_en = (
-            (f"，值班电话{owner.phone}", f", duty telephone {owner.phone}") if owner.phone else ("", "")
-        )
-        late_zh, late_en = ("【逾期】", "Overdue: ") if obligation.is_overdue else ("【未响应】", "No answer: ")
-        title = f"{late_zh}{owner.name_zh}：{zh}", f"{late_en}{english(obligation)}: {en}"
-        body = (
-            f"{owner.name_zh}尚未完成（{state_zh}）" + (f"，应于{until_zh}前完成" if until_zh else "") + f"{phone_zh}。请督促。",
-            f"{english(obligation)} has not done it ({state.value})" + (f", due by {until_en}" if until_en else "") + f"{phone_en}. Please press for it.",
-        )  # fmt: skip
-    else:
-        head_zh, head_en = (
-            ("【逾期】", "Overdue: ")
-            if obligation.is_overdue
-            else ("【催办】", "Reminder: ")
-            if _is_reminder(step, index)
-            else ("", "")
-        )
-        title = f"{head_zh}{zh}", f"{head_en}{en}"
-        body = (
-            (f"请于{until_zh}前完成。" if until_zh else "") + obligation.detail_zh,
-            (f"Due by {until_en}. " if until_en else "") + (obligation.detail_en or obligation.detail_zh),
-        )
-    send(obligation, users, step.channels, key=f"step{index}", in_order=step.in_order, title=title, body=body)
 
 
 def send(
@@ -190,18 +141,3 @@ def send(
         colour="red" if obligation.is_overdue else obligation.colour, by=SYSTEM, in_order=in_order,
         drill=bool(obligation.data.get("drill")),
     )  # fmt: skip
-
-
-def names(obligation: Obligation) -> tuple[str, str]:
-    """The title in both languages."""
-    return obligation.title_zh, obligation.title_en or obligation.title_zh
-
-
-def english(obligation: Obligation) -> str:
-    """The owner's English name."""
-    return obligation.owner.name_en or obligation.owner.name_zh
-
-
-def local(at: datetime) -> datetime:
-    """The time as the district's clocks show it."""
-    return timezone.localtime(at)

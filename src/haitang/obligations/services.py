@@ -21,10 +21,11 @@ from haitang.delivery.channel import channel_of
 from haitang.geo.models import Place
 from haitang.journal.services import record, thread_of
 from haitang.obligations import answered, evidence, ladder, reach, recipients
-from haitang.obligations.escalation import english, hold, local, names, run_due, send, set_next
+from haitang.obligations.escalation import hold, run_due, send, set_next
 from haitang.obligations.kinds import KINDS, ORDERED, kind_of
 from haitang.obligations.models import MOVES, OPEN, PENDING, Evidence, Obligation, State
 from haitang.obligations.reach import ANSWERERS, DIRECTORS
+from haitang.obligations.wording import english, local, names
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 

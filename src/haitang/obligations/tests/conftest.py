@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from haitang.accounts.models import OrganisationKind
 from haitang.accounts.roles import Role
@@ -17,7 +16,10 @@ from haitang.obligations.tests import factories as make
 
 @pytest.fixture(autouse=True)
 def _kinds_and_files(settings: Any, tmp_path: Any) -> Iterator[None]:
-    cache.clear()
+    # A cache of this test's own: another process's tests may empty the one on disk at any moment.
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(tmp_path)}
+    }
     settings.MEDIA_ROOT = tmp_path
     kinds = [
         Kind(

@@ -164,11 +164,11 @@ def test_where_nobody_is_named_the_rung_above_is_climbed(house: SimpleNamespace)
     make.issue(lonely, house.space, ladder=LADDER)
     services.run_due(house.space)
     assert told() == ["head"]
-    entry = Entry.objects.filter(verb="obligations.escalate")
-    assert entry.count() == 0  # the first asking; who it was is in the message
-    make.step(house.space, 5)
-    services.run_due(house.space)
-    assert Entry.objects.get(verb="obligations.escalate").after["to"] == "superior"
+    entry = Entry.objects.get(verb="obligations.escalate")
+    assert (entry.after["wanted"], entry.after["to"]) == ("responsible", "superior")
+    assert entry.text_zh.startswith("无责任人，催办上级") and entry.text_en.startswith(
+        "No responsible person there; chased the superior"
+    )
 
 
 def test_when_there_is_nobody_at_all_the_journal_says_so_in_red(db: None) -> None:
@@ -176,8 +176,6 @@ def test_when_there_is_nobody_at_all_the_journal_says_so_in_red(db: None) -> Non
     make.issue(alone, space, ladder=LADDER)
     services.run_due(space)
     assert Message.objects.count() == 0
-    make.step(space, 5)
-    services.run_due(space)
     entry = Entry.objects.filter(verb="obligations.escalate").first()
     assert entry.colour == "red" and "无人可催办" in entry.text_zh
 
@@ -273,3 +271,19 @@ def test_climbing_goes_forward_in_time_and_ends(rungs: list[ladder.Step], due_s:
     assert len(seen) == len(set(seen)) and (None in seen) == (due is not None)
     wanted = [n for n, step in enumerate(ordered) if not (received and step.until == "received")]
     assert [n for n in seen if n is not None] == wanted
+
+
+def test_those_above_are_told_who_is_silent_and_the_owners_own_are_asked(house: SimpleNamespace) -> None:
+    """A duty officer whose own room must report is asked to; one who hears of a silent township is told to press."""
+    make.issue(
+        house.centre,
+        house.space,
+        title_zh="报初报",
+        ladder=[{"to": "duty", "channels": ["inapp"]}, {"after_s": 60, "to": "duty", "channels": ["inapp"]}],
+    )
+    make.issue(house.east, house.space, title_zh="转移", ladder=[{"after_s": 60, "to": "duty", "channels": ["inapp"]}])
+    make.step(house.space, 1)
+    services.run_due(house.space)
+    titles = {title.removeprefix("【演练】") for title in Message.objects.values_list("title_zh", flat=True)}
+    assert titles == {"报初报", "【催办】报初报", "【未响应】东港镇：转移"}
+    assert "021-2" in Message.objects.get(title_zh__contains="东港镇").body_zh
