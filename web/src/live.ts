@@ -45,7 +45,8 @@ function refresh(element: HTMLElement): void {
     due.add(element);
     return;
   }
-  htmx.trigger(element, "live", {});
+  // A list in which somebody has chosen rows is left alone: reading it again would lose the choice.
+  if (!element.querySelector("[data-select]:checked")) htmx.trigger(element, "live", {});
   waiting.set(
     element,
     window.setTimeout(() => {

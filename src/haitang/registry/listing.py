@@ -282,7 +282,7 @@ class Listing:
                 if number == 0:
                     inner = f'<a href="{href}">{inner}</a>'
                 elif number == 1 and has_demo and row.is_demo:
-                    inner += demo
+                    inner = f"<span>{inner}{demo}</span>"
                 cells.append(f'<td{side} data-label="{label}">{inner}</td>')
             made.append(f'<tr data-href="{href}" data-key="{key}">{"".join(cells)}</tr>')
         return mark_safe("".join(made))  # noqa: S308 - every cell is escaped where it is made
