@@ -20,10 +20,10 @@ export function spaceNow(): number {
   return base + (performance.now() - anchor) * speed;
 }
 
-/** A journal entry tells the space's time; a clock that is moved by hand learns it only so. */
+/** A journal entry tells the space's time: a clock that is moved by hand learns it only so, one that runs is put right by it. */
 export function heard(at: string): void {
   const time = Date.parse(at);
-  if (speed === 0 && time > base) {
+  if (speed === 0 ? time > base : Math.abs(time - spaceNow()) > 2000 * speed) {
     base = time;
     anchor = performance.now();
     tick();

@@ -38,7 +38,7 @@ class StartForm(forms.Form):
     """Start one scenario."""
 
     scenario = forms.CharField(widget=forms.HiddenInput)
-    how = forms.ChoiceField(label=_("Who plays whom"), choices=How, initial=How.COMMAND, widget=forms.RadioSelect)
+    how = forms.ChoiceField(label=_("Who plays whom"), choices=How, initial=How.COMMAND)
     township = forms.ModelChoiceField(
         label=_("Township that I play"), queryset=Organisation.objects.none(), required=False,
         help_text=_("Its warnings and tasks wait for you; sign in as its officer, or answer for it."),

@@ -46,8 +46,8 @@ UNDER_WAY = (RunState.RUNNING, RunState.PAUSED, RunState.FAILED)
 class Driver(models.TextChoices):
     """How a run is moved on."""
 
-    SCALED = "scaled", _("By its clock, by the background worker")
-    STEPPED = "stepped", _("In steps, by the command line")
+    SCALED = "scaled", _("As time passes, by the background worker")
+    STEPPED = "stepped", _("At once, by the command line")
 
 
 class Run(models.Model):
@@ -75,10 +75,9 @@ class Run(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("started by")
     )
-    # Of the server's own clock: the process that drives it now, when it was last seen, and where the space's clock was.
+    # The process that drives it now, and when it was last seen by the server's own clock.
     driver = models.CharField(max_length=40, blank=True)
     seen_wall = models.DateTimeField(null=True, blank=True)
-    seen_at = models.DateTimeField(null=True, blank=True)
     started_wall = models.DateTimeField(_("started at"), auto_now_add=True)
     ended_wall = models.DateTimeField(null=True, blank=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -46,7 +46,7 @@ def start(
     """Open an exercise space at the scenario's beginning and run the scenario in it.
 
     `parts` are whom the scripted cast plays (`cast.Part`; None: everybody), `spared` organisations that it leaves to
-    people. The worker moves the run on; a `stepped` one is moved by whoever calls `headless`.
+    people. The worker moves the run on; a `stepped` one is moved by `headless`.
     """
     found = library.find(scenario, pack)
     rate = found.speed if speed is None else speed
@@ -55,9 +55,10 @@ def start(
     if not stepped and Run.objects.filter(state=RunState.RUNNING, kind=Driver.SCALED).count() >= MOST_RUNNING:
         raise Refused(_("%(n)s exercises are running already: stop one first") % {"n": MOST_RUNNING})
     library.simulation(scenario, pack=pack, seed=seed)  # refuses what cannot be run before a space is opened
+    # Either way the clock is moved by whoever drives, never by the machine's: no time is lost when nobody does.
     space = spaces.open_exercise(
         name_zh=f"演练：{found.name.zh}", name_en=f"Exercise: {found.name.en}", by=by, scenario=scenario, start=found.start,
-        speed=rate, stepped=stepped,
+        speed=0.0 if stepped else rate, stepped=True,
     )  # fmt: skip
     run = Run.objects.create(
         space=space, scenario=scenario, pack=pack or library.pack_name(), name_zh=found.name.zh, name_en=found.name.en,
@@ -136,6 +137,9 @@ def end(run: Run, *, by: Actor) -> Run:
     if set(run.parts) == {part.value for part in EVERYBODY} and not run.spared:
         spaces.close_exercise(run.space, by=by)
     elif run.kind == Driver.SCALED:
+        # Nobody moves the clock any more: it runs by itself, as fast as life.
+        Space.objects.filter(pk=run.space_id).update(clock_mode=ClockMode.SCALED)
+        run.space.refresh_from_db()
         spaces.set_speed(run.space, speed=1.0, by=by)
     return run
 
@@ -157,13 +161,6 @@ def fail(run: Run, *, trouble: str, by: Actor) -> Run:
 def find(space: Space) -> Run | None:
     """The run of a space, None where nothing is replayed in it."""
     return Run.objects.select_related("space").filter(space=space).first()
-
-
-def set_clock(run: Run, moment: datetime) -> None:
-    """Let the scaled clock show `moment` now and run on from there; the driver's, when nobody drove for a while."""
-    real = timezone.now()
-    Space.objects.filter(pk=run.space_id, clock_mode=ClockMode.SCALED).update(clock_base=moment, clock_anchor=real)
-    run.space.clock_base, run.space.clock_anchor = moment, real
 
 
 def _lock(run: Run) -> None:

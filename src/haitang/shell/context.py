@@ -90,7 +90,9 @@ class Frame:
         space = self.space
         if space is None or not space.is_exercise or space.clock_mode == ClockMode.REAL:
             return 1.0
-        return space.clock_speed if space.clock_mode == ClockMode.SCALED else 0.0
+        # A replay's clock is moved by its driver at that speed; between two moves the page lets it run on.
+        moved = space.is_open and space.clock_speed != 1.0
+        return space.clock_speed if space.clock_mode == ClockMode.SCALED or moved else 0.0
 
     @cached_property
     def last_entry(self) -> int | str:

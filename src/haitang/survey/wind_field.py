@@ -140,19 +140,26 @@ def holland_2010_exponent(
 ) -> Floats:
     """Exponent x of Holland et al. (2010, eq. 7-10): 0.5 inside Rmax, then linear in r so that v(outer radius) = outer wind.
 
-    Beyond the outer radius x stays as it is there: going on linearly, a weak storm's wind would rise again with distance.
-    `limits` bound x_n where the outer wind is no weaker than the storm itself or the profile falls too fast to be fitted.
+    Beyond the outer radius the profile falls on as with 0.5, the paper's default: going on linearly, a weak storm's wind
+    would rise again with distance. The default holds everywhere for a storm no stronger than the outer wind. `limits` bound
+    x at the outer radius where the profile falls too fast or too slowly to be fitted.
     """
     outer = np.asarray(outer_radius_km, dtype=np.float64)
-    distance = np.minimum(np.asarray(distance_km, dtype=np.float64), outer)
+    distance = np.asarray(distance_km, dtype=np.float64)
     rmax = np.asarray(rmax_km, dtype=np.float64)
     wind = np.asarray(max_wind_ms, dtype=np.float64)
-    shape = _shape(outer, rmax, b_s)
+    edge = np.asarray(outer_wind_ms, dtype=np.float64)
+    at_edge = np.log(_shape(outer, rmax, b_s))
     with np.errstate(divide="ignore", invalid="ignore"):
-        x_n = np.log(np.asarray(outer_wind_ms, dtype=np.float64) / wind) / np.log(shape)
-    x_n = np.clip(np.nan_to_num(x_n, nan=0.5, posinf=limits[1], neginf=limits[0]), *limits)
-    slope = (x_n - 0.5) / np.maximum(outer - rmax, 1.0)
-    return np.clip(0.5 + np.maximum(distance - rmax, 0.0) * slope, *limits)
+        x_n = np.clip(
+            np.nan_to_num(np.log(edge / wind) / at_edge, nan=0.5, posinf=limits[1], neginf=limits[0]), *limits
+        )
+        x_n = np.where((edge < wind) & (outer > rmax), x_n, 0.5)
+        slope = (x_n - 0.5) / np.maximum(outer - rmax, 1.0)
+        within = np.clip(0.5 + np.maximum(distance - rmax, 0.0) * slope, *limits)
+        here = np.log(_shape(distance, rmax, b_s))
+        beyond = 0.5 + (x_n - 0.5) * at_edge / here
+    return np.where(distance > np.maximum(outer, rmax), np.nan_to_num(beyond, nan=0.5), within)
 
 
 def holland_2010_wind(
