@@ -22,3 +22,64 @@
 
 Shifts are planned from the present day on, and on and on as time passes; what people swapped stays swapped.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from haitang.accounts.actors import Actor
+from haitang.accounts.models import Organisation, User
+from haitang.duty import services
+from haitang.packs import Pack, PackError, section
+
+FILE = "duty.toml"
+
+
+@section("duty.rosters", after=("accounts.organisations", "accounts.people"), demo=True)
+def rosters(pack: Pack, by: Actor) -> int:
+    """Duty rosters."""
+    found = pack.toml(FILE).get("roster", [])
+    for number, given in enumerate(found, start=1):
+        where = f"roster[{number}]"
+        code = str(_needed(given, "code", where))
+        body = _known(
+            Organisation.objects.filter(code=_needed(given, "organisation", where)).first(),
+            given,
+            "organisation",
+            where,
+        )
+        posts = [_post(post, f"{where}.post[{rank}]") for rank, post in enumerate(given.get("post", []), start=1)]
+        try:
+            services.register(
+                code=code, organisation=body, name_zh=_needed(given, "name_zh", where), name_en=given.get("name_en", ""),
+                changes=_needed(given, "changes", where), first_day=_needed(given, "first_day", where), posts=posts,
+                source=given.get("source", ""), is_demo=True, by=by,
+            )  # fmt: skip
+        except ValidationError as error:
+            field, faults = next(iter(error.message_dict.items()))
+            raise PackError(FILE, " ".join(faults), field=f"{where}.{field}", value=given.get(field)) from error
+    return len(found)
+
+
+def _post(given: dict[str, Any], where: str) -> dict[str, Any]:
+    people = []
+    for name in _needed(given, "people", where):
+        person = User.objects.filter(username=name).first()
+        if person is None:
+            raise PackError(FILE, "nobody has this user name", "Add the person to people.csv or people.toml", field=f"{where}.people", value=name)  # fmt: skip
+        people.append(person)
+    return {"name_zh": _needed(given, "name_zh", where), "name_en": given.get("name_en", ""), "leads": bool(given.get("leader")), "people": people}  # fmt: skip
+
+
+def _needed(given: dict[str, Any], name: str, where: str) -> Any:
+    if not given.get(name):
+        raise PackError(FILE, "a value is needed here", field=f"{where}.{name}")
+    return given[name]
+
+
+def _known(found: Organisation | None, given: dict[str, Any], name: str, where: str) -> Organisation:
+    if found is None:
+        raise PackError(FILE, "no organisation has this code", "Write a code of organisations.csv", field=f"{where}.{name}", value=given[name])  # fmt: skip
+    return found
