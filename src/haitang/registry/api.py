@@ -40,7 +40,7 @@ class RegistryError(Schema):
     detail: Any
 
 
-class Shape(Schema):
+class GeoJsonGeometry(Schema):
     """A GeoJSON geometry in WGS-84 degrees."""
 
     type: Literal["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
@@ -89,7 +89,7 @@ def _right(request: HttpRequest, right: str) -> None:
 
 def _out_type(field: Any) -> Any:
     if is_shape(field):
-        return Shape | None
+        return GeoJsonGeometry | None
     if isinstance(field, WordsField):
         return list[str]
     if is_flag(field):
@@ -125,7 +125,7 @@ def _one_of(values: Any) -> Any:
 
 def _in_type(field: Any) -> tuple[Any, dict[str, Any]]:
     if is_shape(field):
-        return Shape, {}
+        return GeoJsonGeometry, {}
     if isinstance(field, WordsField):
         words = tuple(field.words.values) if field.words else ()
         return (list[_one_of(words)] if words else list[str]), {}  # type: ignore[misc]

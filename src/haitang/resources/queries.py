@@ -88,10 +88,16 @@ def shelters_now(space: Space, keys: Iterable[Any], at: datetime | None = None) 
     return {pk: ShelterNow(pk in open_now, *newest.get(pk, (None, None)), room) for pk, room in rooms}
 
 
+def open_shelters(shelters: QuerySet[Any], space: Space, at: datetime | None = None) -> QuerySet[Any]:
+    """Those of the shelters that are open in a world, with their occupancy. One query that looks at no closed one."""
+    standing = ShelterState.objects.filter(_open_at(space, at)).values("shelter")
+    return with_occupancy(shelters.filter(pk__in=standing), space, at)
+
+
 def people_in_shelters(space: Space, at: datetime | None = None, place: Place | None = None) -> int:
     """People in all open shelters of a world, or of a place and below: by the newest count of each. One query."""
     rows = Shelter.objects.filter(place__path__startswith=place.path) if place else Shelter.objects.all()
-    found = with_occupancy(rows, space, at).filter(now_open=True).aggregate(total=Sum("now_people"))
+    found = open_shelters(rows, space, at).aggregate(total=Sum("now_people"))
     return found["total"] or 0
 
 

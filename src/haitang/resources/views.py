@@ -19,8 +19,7 @@ from haitang.resources import panels, queries, services
 from haitang.resources.models import Shelter, Supply, Team, TeamStatus
 from haitang.spaces.models import Space
 
-_SHELTERS_MOST = 60
-_CLOSED_SHOWN = 8
+_SHELTERS_SHOWN = 8
 _SUPPLIES_MOST = 30
 
 
@@ -36,14 +35,16 @@ def overview(request: HttpRequest) -> HttpResponse:
     if request.user.role not in STAFF:
         raise Forbidden(_("Resources are open to those who work with them."))
     space = space_of(request)
-    shelters = queries.with_occupancy(Shelter.objects.visible_to(request.user).current(), space)
-    # All that are open; before the first opens, the largest.
-    ordered = (
-        shelters.select_related("place").defer("geometry").order_by("-now_open", "-now_people", "-capacity", "code")
-    )
-    bars = [_bar(row) for row in ordered[:_SHELTERS_MOST]]
-    bars = [bar for k, bar in enumerate(bars) if bar["state"].is_open or k < _CLOSED_SHOWN]
-    whole = _whole(shelters)
+    mine = Shelter.objects.visible_to(request.user).current().select_related("place").defer("geometry")
+    bars = [_bar(row) for row in queries.open_shelters(mine, space).order_by("-now_people", "code")]
+    whole = {
+        "count": mine.count(), "open": len(bars), "people": sum(bar["state"].inside for bar in bars),
+    }  # fmt: skip
+    if len(bars) < _SHELTERS_SHOWN:
+        # Before many are open, the largest of the others.
+        others = mine.exclude(pk__in=[bar["row"].pk for bar in bars]).order_by("-capacity", "code")
+        closed = queries.ShelterNow(is_open=False, people=None, counted_at=None, capacity=0)
+        bars += [{"row": row, "state": closed, "percent": 0} for row in others[: _SHELTERS_SHOWN - len(bars)]]
     teams = queries.teams_by_status(Team.objects.visible_to(request.user).current(), space)
     short = queries.under_minimum(Supply.objects.visible_to(request.user).current(), space)
     context = {
@@ -61,18 +62,6 @@ def overview(request: HttpRequest) -> HttpResponse:
 def _bar(row: Any) -> dict[str, Any]:
     state = queries.ShelterNow(row.now_open, row.now_people, row.now_counted_at, row.capacity)
     return {"row": row, "state": state, "percent": panels.percent(state)}
-
-
-def _whole(shelters: Any) -> dict[str, int]:
-    """All shelters together: how many, how many open, room, people. One query."""
-    found = {"count": 0, "open": 0, "room": 0, "people": 0}
-    for is_open, people, capacity in shelters.order_by().values_list("now_open", "now_people", "capacity"):
-        found["count"] += 1
-        if is_open:
-            found["open"] += 1
-            found["room"] += capacity
-            found["people"] += people or 0
-    return found
 
 
 def _act(request: HttpRequest, model: Any, pk: int, act: Callable[[Any], str]) -> HttpResponse:

@@ -37,11 +37,18 @@ def can(request: HttpRequest, register: Register, *actions: str) -> dict[str, bo
     return {action: is_live and may(request.user, register.verb(action)) for action in actions}
 
 
+def locked(request: HttpRequest, register: Register) -> bool:
+    """Whether this person may change the register, but not from the exercise he is in."""
+    in_exercise = request.space.is_exercise  # type: ignore[attr-defined]
+    return bool(in_exercise and may(request.user, register.verb("edit")))
+
+
 def page_context(request: HttpRequest, register: Register, **more: Any) -> dict[str, Any]:
     """What every page of a register shows."""
     return {
         "register": register,
         "list_url": register.url(),
         "can": can(request, register, "create", "edit", "archive", "delete", "import"),
+        "locked": locked(request, register),
         **more,
     }
