@@ -12,7 +12,7 @@ from haitang.frame import Card, desk_card, phone_card, wall_panel
 from haitang.monitoring.models import Alarm
 from haitang.monitoring.models.alarms import OPEN
 
-DESK_ROWS, WALL_ROWS, PHONE_ROWS = 8, 9, 3
+DESK_ROWS, WALL_ROWS, PHONE_ROWS = 8, 7, 3
 
 
 def _standing(request: HttpRequest) -> Any:
