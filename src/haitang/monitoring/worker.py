@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import threading
 import time
@@ -25,7 +26,7 @@ def run(stop: threading.Event) -> None:
     url = env("HAITANG_MQTT_URL")
     door = None
     if url:
-        door = threading.Thread(target=Subscriber(url).run, args=(stop,), name="monitoring-mqtt", daemon=True)
+        door = threading.Thread(target=_door, args=(Subscriber(url), stop), name="monitoring-mqtt", daemon=True)
         door.start()
     ticked = checked = time.monotonic()
     while not stop.wait(LOOP_S):
@@ -40,6 +41,18 @@ def run(stop: threading.Event) -> None:
         ticked, checked = (moment if tick else ticked), (moment if check else checked)
     if door is not None:
         door.join(10)
+
+
+def _door(subscriber: Subscriber, stop: threading.Event) -> None:
+    """Open the MQTT door in one worker of this machine; another waits and takes over when that one ends."""
+    with (env("HAITANG_DATA") / "mqtt.lock").open("w") as lock:
+        while not stop.is_set():
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stop.wait(2.0)
+                continue
+            subscriber.run(stop)
 
 
 def attend(space: Space, *, tick: bool = True, check: bool = True) -> None:

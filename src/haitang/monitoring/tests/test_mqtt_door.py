@@ -15,7 +15,7 @@ import pytest
 from django.db import OperationalError, connection
 from paho.mqtt.enums import CallbackAPIVersion
 
-from haitang.monitoring import door, store
+from haitang.monitoring import door, store, worker
 from haitang.monitoring.models import Alarm, IngestCount
 from haitang.monitoring.mqtt import Arrival, Subscriber
 from haitang.monitoring.tests import factories as make
@@ -234,3 +234,26 @@ def test_a_message_nobody_can_handle_is_given_up_alone(space, monkeypatch):
 def test_a_wrong_address_says_how_it_is_written(url):
     with pytest.raises(ValueError, match="mqtt://user:password@host:port"):
         Subscriber(url)
+
+
+def test_of_two_workers_one_opens_the_door_and_the_other_takes_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("HAITANG_DATA", str(tmp_path))
+    stops, opened = [threading.Event(), threading.Event()], []
+
+    class Door:
+        def __init__(self, name: int) -> None:
+            self.name = name
+
+        def run(self, stop: threading.Event) -> None:
+            opened.append(self.name)
+            stop.wait(20)
+
+    threads = [threading.Thread(target=worker._door, args=(Door(n), stop)) for n, stop in enumerate(stops)]
+    threads[0].start()
+    eventually(lambda: opened == [0])
+    threads[1].start()
+    stops[0].set()
+    eventually(lambda: opened == [0, 1])
+    stops[1].set()
+    for thread in threads:
+        thread.join(20)
