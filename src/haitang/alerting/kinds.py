@@ -11,6 +11,7 @@ add_kind(
         label=_("Answer a warning"),
         icon="bell-check",
         one_press=True,
+        has_board=True,
         done_label=pgettext_lazy("obligation button", "Acknowledge"),
         may_refuse=False,
         warn_s=300,

@@ -45,9 +45,11 @@ def phone(request: HttpRequest) -> Card:
 
 
 @wall_panel("obligations.unanswered", order=40, column="left", roles=OFFICIALS, live=("obligations.",))
-def wall(request: HttpRequest) -> Card:
+def wall(request: HttpRequest) -> Card | None:
     """Organisations that have not answered, the worst first."""
     silent = queries.silent(request.user, queries.space_of(request))
+    if not silent:
+        return None
     context = {
         "silent": silent[:WALL_ROWS], "more": max(0, len(silent) - WALL_ROWS), "organisations": len(silent),
         "number": sum(each.unanswered for each in silent),

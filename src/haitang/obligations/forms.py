@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from haitang.accounts.models import Organisation, OrganisationKind
 from haitang.obligations.kinds import KINDS, ORDERED
@@ -34,7 +34,7 @@ class ListFilter(forms.Form):
         kind = self.fields["kind"]
         assert isinstance(kind, forms.ChoiceField)
         kind.choices = [
-            ("", _("All kinds")),
+            ("", pgettext("obligation", "All kinds")),
             *sorted(((k.id, str(k.label)) for k in KINDS.values()), key=lambda pair: pair[1]),
         ]
 
@@ -108,14 +108,19 @@ class EvidenceForm(_Placed):
 class ReasonForm(forms.Form):
     """Why."""
 
-    reason = forms.CharField(label=_("Reason"), max_length=MOST_REASON, widget=forms.Textarea(attrs={"rows": 2}))
+    reason = forms.CharField(
+        label=pgettext_lazy("obligation", "Reason"), max_length=MOST_REASON, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class WithdrawForm(forms.Form):
     """Why, if there is something to say."""
 
     reason = forms.CharField(
-        label=_("Reason"), max_length=MOST_REASON, required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label=pgettext_lazy("obligation", "Reason"),
+        max_length=MOST_REASON,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 

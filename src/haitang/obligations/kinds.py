@@ -44,7 +44,8 @@ class Kind:
     `one_press`: a single press answers it, it is not received and started first. `elsewhere`: it is done by what is
     decided or written on the page at its `url`, by that slice's verb; its button leads there. `confirm_roles`: who confirms what was
     done (None: nobody needs to). `ladder`: the steps when `issue` gives none. `link_hours`: how long a signed answer
-    link can be used. `warn_s`: how long before the due time the countdown warns.
+    link can be used. `warn_s`: how long before the due time the countdown warns. `has_board`: the slice shows on a
+    wall panel of its own who has not answered; the general one leaves these out.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Kind:
     ladder: Sequence[Mapping[str, Any]] = ()
     link_hours: float = 48.0
     warn_s: int = 600
+    has_board: bool = False
 
     @property
     def needs_confirmation(self) -> bool:

@@ -68,7 +68,7 @@ class Obligation(models.Model):
     """Something that an organisation (or a person of it) must do by some time. Times are of its space's clock."""
 
     space = models.ForeignKey(Space, models.PROTECT, related_name="obligations")
-    kind = models.CharField(_("kind"), max_length=40)
+    kind = models.CharField(pgettext_lazy("obligation", "kind"), max_length=40)
     # The issuer's own name for it, so that issuing twice changes nothing.
     key = models.CharField(max_length=120, blank=True, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ISSUED)
@@ -84,7 +84,12 @@ class Obligation(models.Model):
         verbose_name=_("responsible person"),
     )
     place = models.ForeignKey(
-        "geo.Place", models.PROTECT, null=True, blank=True, related_name="obligations", verbose_name=_("place")
+        "geo.Place",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="obligations",
+        verbose_name=pgettext_lazy("obligation", "place"),
     )
     # What it is about: "alerting.warning" and its key.
     subject_type = models.CharField(max_length=60)
@@ -105,7 +110,7 @@ class Obligation(models.Model):
     issued_at = models.DateTimeField(_("issued at"))
     # The issue or the last reopening: what the ladder counts from.
     opened_at = models.DateTimeField(_("opened at"))
-    due_at = models.DateTimeField(_("due"), null=True, blank=True)
+    due_at = models.DateTimeField(pgettext_lazy("obligation", "due"), null=True, blank=True)
     # When the loop must look; None when there is nothing to look for.
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
     ladder = models.JSONField(_("escalation ladder"), default=list, blank=True)
@@ -122,12 +127,12 @@ class Obligation(models.Model):
     done_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("done by")
     )
-    done_note = models.CharField(_("note"), max_length=1000, blank=True)
+    done_note = models.CharField(pgettext_lazy("obligation", "note"), max_length=1000, blank=True)
     done_lon = models.FloatField(_("longitude"), null=True, blank=True)
     done_lat = models.FloatField(_("latitude"), null=True, blank=True)
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
     refused_at = models.DateTimeField(_("refused at"), null=True, blank=True)
-    refused_reason = models.CharField(_("reason"), max_length=500, blank=True)
+    refused_reason = models.CharField(pgettext_lazy("obligation", "reason"), max_length=500, blank=True)
     overdue_at = models.DateTimeField(_("overdue since"), null=True, blank=True)
 
     scope = Scope(place="place__path", organisation="owner__path", person="person")
@@ -237,7 +242,7 @@ class Evidence(models.Model):
     content_type = models.CharField(max_length=40)
     size = models.PositiveIntegerField(_("size"))
     sha256 = models.CharField(max_length=64, editable=False)
-    note = models.CharField(_("note"), max_length=300, blank=True)
+    note = models.CharField(pgettext_lazy("obligation", "note"), max_length=300, blank=True)
     lon = models.FloatField(_("longitude"), null=True, blank=True)
     lat = models.FloatField(_("latitude"), null=True, blank=True)
     added_at = models.DateTimeField(_("added at"))
@@ -280,7 +285,7 @@ class LinkCount(models.Model):
 
     day = models.DateField(_("day"))
     outcome = models.CharField(_("outcome"), max_length=8, choices=LinkOutcome)
-    number = models.PositiveIntegerField(_("number"), default=0)
+    number = models.PositiveIntegerField(pgettext_lazy("obligation", "number"), default=0)
 
     scope = Scope(roles=OPERATIONS | {Role.ADMIN})
     objects = ScopedManager()

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from haitang.accounts.models import User
 from haitang.geo.names import localised
 from haitang.obligations import reach
+from haitang.obligations.kinds import KINDS
 from haitang.obligations.models import OPEN, PENDING, Obligation, State
 from haitang.spaces.models import Space
 
@@ -120,8 +121,12 @@ class Silence:
 
 
 def silent(user: User, space: Space) -> list[Silence]:
-    """Organisations that have taken no notice of something yet, or are overdue with it; the worst first. One query."""
-    rows = Obligation.objects.visible_to(user).filter(PENDING, space=space).filter(
+    """Organisations that have taken no notice of something yet, or are overdue with it; the worst first. One query.
+
+    What has a board of its own is left out.
+    """
+    elsewhere = [kind.id for kind in KINDS.values() if kind.has_board]
+    rows = Obligation.objects.visible_to(user).filter(PENDING, space=space).exclude(kind__in=elsewhere).filter(
         Q(state=State.ISSUED) | Q(state__in=OPEN, overdue_at__isnull=False)
     )  # fmt: skip
     counted: Iterable[dict[str, Any]] = (

@@ -13,6 +13,7 @@ from django.core.files.base import File
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from haitang.accounts.actors import Actor, System
 from haitang.accounts.models import Organisation, User
@@ -187,7 +188,7 @@ def complete(
     """
     _lock(obligation)
     reach.must_answer(by, obligation)
-    note = _text(note, MOST_NOTE, _("note"))
+    note = _text(note, MOST_NOTE, pgettext("obligation", "note"))
     lon, lat = _position(position)
     at = now(obligation.space)
     changes = {
@@ -288,7 +289,7 @@ def withdraw(obligation: Obligation, *, by: Actor, reason: str = "") -> Obligati
     """Take it back: nobody needs to do it any more."""
     _lock(obligation)
     reach.must_direct(by, obligation)
-    reason = _text(reason, MOST_REASON, _("reason"))
+    reason = _text(reason, MOST_REASON, pgettext("obligation", "reason"))
     return _move(obligation, State.WITHDRAWN, "withdraw", by, {}, zh="撤回", en="Withdrawn", remark=reason)
 
 
@@ -305,7 +306,7 @@ def add_evidence(
         )
     if not files:
         raise Refused(_("Choose a photograph or a file."))
-    note, at = _text(note, 300, _("note")), now(obligation.space)
+    note, at = _text(note, 300, pgettext("obligation", "note")), now(obligation.space)
     lon, lat = _position(position)
     added = [evidence.keep(obligation, file, by=_person(by), at=at, note=note, lon=lon, lat=lat) for file in files]
     kept = [row for row in added if row is not None]
@@ -325,7 +326,7 @@ def remark(obligation: Obligation, *, by: Actor, text: str) -> Obligation:
     _lock(obligation)
     if not isinstance(by, System) and not reach.answers_for(by, obligation):
         reach.must_direct(by, obligation)
-    text = _text(text, MOST_NOTE, _("remark"))
+    text = _text(text, MOST_NOTE, pgettext("obligation", "remark"))
     if not text:
         raise Refused(_("The remark is empty. Write what you saw or did."))
     owner = obligation.owner
@@ -445,7 +446,7 @@ def _text(text: str, most: int, what: str) -> str:
 
 
 def _reason(reason: str) -> str:
-    reason = _text(reason, MOST_REASON, _("reason"))
+    reason = _text(reason, MOST_REASON, pgettext("obligation", "reason"))
     if not reason:
         raise Refused(_("Give a reason: whoever reads this later must understand it."))
     return reason

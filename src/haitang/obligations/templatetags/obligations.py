@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
-from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from haitang.obligations.actions import Action, actions
 from haitang.obligations.models import Obligation, State
@@ -39,7 +39,7 @@ def obligations(context: template.Context, rows: Iterable[Obligation], owner: bo
     request = context.get("request")
     return {
         "rows": dressed(rows, getattr(request, "user", None)), "owner": owner, "alert": alert,
-        "empty": empty or _("Nothing to do"), "empty_text": empty_text, "next": next or _back(request),
+        "empty": empty or pgettext("obligation", "Nothing to do"), "empty_text": empty_text, "next": next or _back(request),
         "csrf_token": context.get("csrf_token"),
     }  # fmt: skip
 
