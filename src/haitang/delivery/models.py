@@ -96,6 +96,11 @@ class Message(models.Model):
         return localised(self.title_zh, self.title_en)
 
     @property
+    def said_by(self) -> str:
+        """The sender in the reader's language. Costs a query where the person was not fetched."""
+        return self.sender.name if self.sender is not None else self.sender_name
+
+    @property
     def body(self) -> str:
         """The text in the reader's language."""
         return localised(self.body_zh, self.body_en)
@@ -184,6 +189,13 @@ class Delivery(models.Model):
     def why(self) -> str:
         """Why it failed or waits, in the reader's language."""
         return shown(self.reason)
+
+    @property
+    def who(self) -> str:
+        """The recipient in the reader's language. Costs queries where person and organisation were not fetched."""
+        if self.user is not None:
+            return self.user.name or self.name
+        return self.organisation.name if self.organisation and self.organisation.name_zh == self.name else self.name
 
     @property
     def contact_point(self) -> str:

@@ -79,4 +79,4 @@ def deliveries(user: Any, message: Message) -> QuerySet[Delivery]:
 def inbox(user: Any, space: Space) -> QuerySet[Delivery]:
     """A person's messages in the app, unread first, then newest first."""
     rows = Delivery.objects.filter(user=user, space=space, channel="inapp").exclude(state=State.BLOCKED)
-    return rows.select_related("message").annotate(is_read=Count("read_at")).order_by("is_read", "-pk")
+    return rows.select_related("message__sender").annotate(is_read=Count("read_at")).order_by("is_read", "-pk")

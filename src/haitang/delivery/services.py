@@ -140,7 +140,7 @@ def receipts(message: Message) -> QuerySet[Delivery]:
 def unread(user: User, space: Space) -> QuerySet[Delivery]:
     """The messages in the app that a person has not read yet, newest first. One query."""
     rows = Delivery.objects.filter(user=user, space=space, channel=INAPP, read_at=None).exclude(state=State.BLOCKED)
-    return rows.select_related("message").order_by("-pk")
+    return rows.select_related("message__sender").order_by("-pk")
 
 
 # -- where organisations and browsers are reached ---------------------------------------------------------------

@@ -50,7 +50,7 @@ def index(request: HttpRequest) -> HttpResponse:
     _official(request)
     filters = _filters(request)
     rows = queries.narrowed(queries.messages(request.user, space_of(request)), request.user, **filters)
-    page = Paginator(rows.select_related("organisation"), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(rows.select_related("organisation", "sender"), PAGE).get_page(request.GET.get("page"))
     found = queries.counts_of(request.user, page.object_list)
     context = {
         **filters,
@@ -145,7 +145,9 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
         rows = rows.filter(channel=filters["channel"])
     if filters["outcome"] in queries.OUTCOMES:
         rows = rows.filter(state__in=queries.OUTCOMES[filters["outcome"]])
-    rows = rows.select_related("message", "organisation").order_by("-message", "number", "position")[:MOST_EXPORTED]
+    rows = rows.select_related("message", "organisation", "user").order_by("-message", "number", "position")[
+        :MOST_EXPORTED
+    ]
     log_read(request.user, Delivery, purpose="delivery: export, masked", count=rows.count())
     answer = StreamingHttpResponse(_lines(rows), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="messages-{timezone.localdate():%Y%m%d}.csv"'
@@ -164,7 +166,7 @@ def _lines(rows: Any) -> Iterator[str]:
     for row in rows.iterator(chunk_size=1000):
         times = (row.created_at, row.sent_at, row.delivered_at, row.read_at or row.answered_at)
         cells = [
-            row.message.title, row.name, str(row.organisation or ""), str(row.way.label if row.way else row.channel),
+            row.message.title, row.who, str(row.organisation or ""), str(row.way.label if row.way else row.channel),
             masks.masked(row.contact_point), str(row.status.label), row.why, row.attempts,
             *(timezone.localtime(at).isoformat(" ", "seconds") if at else "" for at in times),
             _("yes") if row.message.is_drill else "", _("yes") if row.is_simulated else "",
