@@ -17,7 +17,13 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 # Software rendering for the map, without the warnings that would hide real ones.
-FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"]
+FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-dev-shm-usage",
+]
 DESK = (1440, 900)
 PHONE = (360, 740)
 WALL = (1920, 1080)
@@ -106,7 +112,10 @@ def take(browser: Browser, base: str, out: Path, shot: Shot) -> list[str]:
     """Take one picture; returns its faults."""
     context = browser.new_context(viewport={"width": shot.size[0], "height": shot.size[1]}, device_scale_factor=1)
     context.add_cookies(
-        [{"name": "theme", "value": shot.theme, "url": base}, {"name": "django_language", "value": shot.lang, "url": base}]
+        [
+            {"name": "theme", "value": shot.theme, "url": base},
+            {"name": "django_language", "value": shot.lang, "url": base},
+        ]
     )
     page = context.new_page()
     said: list[str] = []

@@ -91,7 +91,7 @@ class GeometryField(models.BinaryField):  # type: ignore[type-arg]
 
     def to_python(self, value: Any) -> BaseGeometry | None:
         """A checked shape, or ValidationError."""
-        if value is None or value == "" or value == b"":
+        if value is None or value in ("", b""):
             return None
         if isinstance(value, _Stored):
             return shapely.from_wkb(bytes(value))
@@ -145,7 +145,10 @@ class GeometryVerbs:
         """Rows whose geometry shares a point with `shape`. One query, or two if an edge must be checked."""
         west, south, east, north = shape.bounds
         touching = Q(west__lte=east, east__gte=west, south__lte=north, north__gte=south)
-        test: Callable[[Any], Any] = lambda geometries: shapely.intersects(_prepared(shape), geometries)
+
+        def test(geometries: Any) -> Any:
+            return shapely.intersects(_prepared(shape), geometries)
+
         if not _is_box(shape):
             return self._exactly(touching, test)
         inside = Q(west__gte=west, south__gte=south, east__lte=east, north__lte=north)

@@ -252,7 +252,7 @@ def _tags(rows: list[int], properties: Mapping[str, Sequence[Any]]) -> tuple[lis
             if known is None:
                 known = index[identity] = len(values)
                 values.append(_value(value))
-            tag += (number, known)
+            tag.extend((number, known))
     return keys, values, tags
 
 

@@ -48,7 +48,7 @@ def read(layer: Layer, look: Look, rows: QuerySet[Any]) -> Features:
     ids = [row[0] for row in found]
     shapes = _shapes(layer, found)
     chinese = look.language.startswith("zh")
-    extra = layer.extra(look, ids) if layer.extra and ids else {}
+    extra = layer.extra(look, ids) if layer.extra and ids else {}  # noqa: S610 - a layer's, not a queryset's
     properties = [
         _finished(layer, _properties(layer, names, row[1 + len(where) :], chinese), extra.get(row[0])) for row in found
     ]

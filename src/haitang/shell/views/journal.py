@@ -60,7 +60,10 @@ def _chosen(request: HttpRequest) -> tuple[JournalFilter, QuerySet[Entry]]:
         wanted = form.cleaned_data
         for word in wanted["q"].split():
             rows = rows.filter(
-                Q(text_zh__icontains=word) | Q(text_en__icontains=word) | Q(actor_name__icontains=word) | Q(verb__icontains=word)
+                Q(text_zh__icontains=word)
+                | Q(text_en__icontains=word)
+                | Q(actor_name__icontains=word)
+                | Q(verb__icontains=word)
             )
         if wanted["area"]:
             rows = rows.filter(verb__startswith=f"{wanted['area']}.")
@@ -104,7 +107,9 @@ def journal_export(request: HttpRequest) -> StreamingHttpResponse:
 
     def lines() -> Iterator[str]:
         writer = csv.writer(_Echo())
-        yield "\ufeff" + _line(["seq", "at", "recorded_at", "actor", "verb", "subject", "place", "colour", "text_zh", "text_en", "hash"])
+        yield "\ufeff" + _line(
+            ["seq", "at", "recorded_at", "actor", "verb", "subject", "place", "colour", "text_zh", "text_en", "hash"]
+        )
         for entry in rows.iterator(chunk_size=2000):
             yield writer.writerow(
                 [entry.seq, timezone.localtime(entry.at).isoformat(), timezone.localtime(entry.recorded_at).isoformat(),
@@ -137,7 +142,9 @@ def journal_verify(request: HttpRequest) -> HttpResponse:
     faults = verify(request.space)  # type: ignore[attr-defined]
     if faults:
         count = len(faults)
-        text = ngettext("%(n)s fault in the journal: %(first)s", "%(n)s faults in the journal; the first: %(first)s", count)
+        text = ngettext(
+            "%(n)s fault in the journal: %(first)s", "%(n)s faults in the journal; the first: %(first)s", count
+        )
         messages.error(request, text % {"n": count, "first": f"{faults[0].seq}: {faults[0].detail}"})
     else:
         messages.success(request, _("The journal is complete: nothing was changed, removed or reordered."))
