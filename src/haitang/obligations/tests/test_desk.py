@@ -215,3 +215,18 @@ def test_a_row_offers_the_next_step_and_not_every_step(house: SimpleNamespace, s
     assert "重新下达" in duty and "撤回" not in duty and "没有船" in duty
     mayor = signed_in("mayor").get("/obligations/").content.decode()
     assert f'btn-primary" href="/obligations/{started.pk}/"' in mayor
+
+
+def test_the_wall_leaves_out_what_has_a_board_of_its_own_and_is_silent_when_all_have_answered(
+    house: SimpleNamespace, signed_in: Any
+) -> None:
+    from haitang.obligations.kinds import KINDS, Kind, add_kind
+
+    wall = "/wall/card/obligations.unanswered/"
+    assert signed_in("duty").get(wall).content == b""
+    add_kind(Kind(id="test.boarded", label="Boarded", has_board=True))
+    try:
+        make.issue(house.east, house.space, kind="test.boarded")
+        assert signed_in("duty").get(wall).content == b""
+    finally:
+        del KINDS["test.boarded"]
