@@ -44,8 +44,9 @@ def on_duty(request: HttpRequest) -> Any:
     if isinstance(token, ApiToken) and "read" not in token.rights:
         raise Forbidden("This access token lacks the right 'read'; ask an administrator for one that has it")
     moment = now(Space.live())
-    rosters = Roster.objects.visible_to(request.user).filter(is_active=True).select_related("organisation")
-    found = [(roster, services.current(roster, moment)) for roster in rosters]
+    rosters = list(Roster.objects.visible_to(request.user).filter(is_active=True).select_related("organisation"))
+    shifts = services.on_watch(rosters, moment)
+    found = [(roster, shifts.get(roster.pk)) for roster in rosters]
     return [
         {
             "roster": roster.code, "organisation": roster.organisation.code, "start": shift.start, "end": shift.end,

@@ -103,6 +103,19 @@ def current(roster: Roster, moment: datetime) -> Shift | None:
     return next((shift for shift in plan(roster, moment, moment + AHEAD) if shift.covers(moment)), None)
 
 
+def on_watch(rosters: Sequence[Roster], moment: datetime) -> dict[int, Shift]:
+    """The shift on watch of each roster that has one, by roster. Three queries for all whose shifts are planned."""
+    rows = Shift.objects.filter(roster__in=list(rosters), start__lte=moment, end__gt=moment)
+    found = {
+        shift.roster_id: shift
+        for shift in rows.select_related("roster__organisation").prefetch_related("seats__post", "seats__person")
+    }
+    for roster in rosters:
+        if roster.pk not in found and (shift := current(roster, moment)):
+            found[roster.pk] = shift
+    return found
+
+
 def following(shift: Shift) -> Shift | None:
     """The shift after this one."""
     found = plan(shift.roster, shift.end, shift.end + timedelta(days=2))

@@ -43,7 +43,8 @@ def index(request: HttpRequest) -> HttpResponse:
     """Who is on watch now in every duty room in reach, and the week ahead of one's own."""
     moment = now(Space.live())
     rosters = _rosters(request)
-    on_watch = [(roster, services.current(roster, moment)) for roster in rosters]
+    shifts = services.on_watch(rosters, moment)
+    on_watch = [(roster, shifts.get(roster.pk)) for roster in rosters]
     chosen = next((r for r in rosters if str(r.pk) == request.GET.get("roster")), rosters[0] if rosters else None)
     week = services.plan(chosen, moment, moment + WEEK) if chosen else []
     posts = list(chosen.posts.order_by("rank")) if chosen else []

@@ -12,13 +12,15 @@ from haitang.accounts.models import Organisation, OrganisationKind, User
 from haitang.accounts.roles import Role
 from haitang.accounts.verbs import Forbidden, Refused
 from haitang.duty import services
+from haitang.duty.listeners import on_shift
 from haitang.duty.models import HandOver, Roster, Shift
 from haitang.geo.models import Level, Place
 from haitang.journal.models import Entry
+from haitang.obligations import recipients
 from haitang.obligations import services as obligations
 from haitang.obligations.models import Obligation, State
 from haitang.spaces.clock import now
-from haitang.spaces.models import Space
+from haitang.spaces.models import Space, SpaceKind
 
 pytestmark = pytest.mark.django_db
 
@@ -134,3 +136,32 @@ def test_shifts_before_the_first_day_do_not_exist(room):
     roster = Roster.objects.get()
     early = datetime(2023, 12, 1, tzinfo=UTC)
     assert services.plan(roster, early, early + timedelta(days=3)) == []
+
+
+def test_the_duty_room_that_escalations_reach_is_whoever_is_on_shift(room):
+    live = Space.live()
+    duty = obligations.issue(
+        space=live, kind="incidents.order", owner=room["hall"], subject=room["hall"], title_zh="x", title_en="x", by=room["chief"],
+        due_at=now(live) + timedelta(hours=2),
+    )  # fmt: skip
+    seated = [seat.person for seat in room["shift"].seats.order_by("post__rank")]
+    assert recipients.on_duty(duty, now(live)) == list(dict.fromkeys(seated))
+    assert on_shift(Space(kind=SpaceKind.EXERCISE), now(live)) == []
+    Shift.objects.all().delete()
+    assert set(recipients.on_duty(duty, now(live))) == {room["officer"], room["second"]}
+
+
+def test_many_duty_rooms_cost_as_many_queries_as_one(room, client, django_assert_max_num_queries):
+    for number in range(12):
+        roster = services.register(
+            code=f"R{number}", organisation=room["hall"], name_zh="x", changes=["08:00"], first_day=date(2024, 1, 1), by=SYSTEM,
+            posts=[{"name_zh": "a", "leads": True, "people": [room["town"]]}],
+        )  # fmt: skip
+        services.current(roster, now(Space.live()))
+    client.force_login(room["town"])
+    with django_assert_max_num_queries(30):
+        assert client.get("/duty/").status_code == 200
+    with django_assert_max_num_queries(12):
+        told = client.get("/api/v1/duty/now").json()
+    assert {row["roster"] for row in told} == {f"R{number}" for number in range(12)}
+    assert told[0]["seats"] == [{"post_zh": "a", "post_en": "", "leads": True, "person": "town"}]
