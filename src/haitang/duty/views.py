@@ -34,7 +34,16 @@ WEEK = timedelta(days=7)
 def _rosters(request: HttpRequest) -> list[Roster]:
     if request.user.role not in OFFICIALS:  # type: ignore[union-attr]
         raise PermissionDenied
-    return list(Roster.objects.visible_to(request.user).filter(is_active=True).select_related("organisation__place"))
+    body = request.user.organisation  # type: ignore[union-attr]
+    mine = body.path if body else ""
+    rosters = Roster.objects.visible_to(request.user).filter(is_active=True).select_related("organisation__place")
+    # The duty room of one's own body, or of the one nearest above it, comes first.
+    return sorted(rosters, key=lambda roster: -len(_shared(roster.organisation.path, mine)))
+
+
+def _shared(path: str, mine: str) -> str:
+    """The path where it is one's own or above it."""
+    return path if mine.startswith(path) else ""
 
 
 @require_safe

@@ -117,6 +117,11 @@ def test_pages_show_and_change_only_what_is_in_reach(room, client, settings):
     User.objects.update(is_demo=True)  # demonstration accounts need no second factor
     client.force_login(room["officer"])
     assert client.get("/duty/").status_code == client.get("/duty/plan.csv").status_code == 200
+    services.register(
+        code="A", organisation=room["hall"], name_zh="镇值班表", changes=["08:00"], first_day=date(2024, 1, 1), by=SYSTEM,
+        posts=[{"name_zh": "a", "leads": True, "people": [room["town"]]}],
+    )  # fmt: skip
+    assert client.get("/duty/").context["chosen"] == room["roster"]
     page = client.get(room["shift"].get_absolute_url())
     assert page.status_code == 200 and "交班" in page.content.decode()
     client.post(f"/duty/{room['shift'].pk}/note/", {"text": "巡查正常"})
