@@ -75,6 +75,14 @@ class Row:
         return self.obligation is not None and self.obligation.is_overdue
 
     @property
+    def callees(self) -> list[tuple[str, list[Call]]]:
+        """Each person or group called, in the order in which they were, with the channels."""
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.name, []).append(call)
+        return list(found.items())
+
+    @property
     def on_behalf(self) -> bool:
         """Whether somebody of another organisation answered for it."""
         one = self.obligation

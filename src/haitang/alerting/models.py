@@ -353,6 +353,12 @@ class Warning(GeometryMixin):
         return State(self.state)
 
     @property
+    def state_label(self) -> Any:
+        """What the state is called; a cancellation that went out is not itself in force."""
+        done = self.state == State.PUBLISHED and self.msg_type == MsgType.CANCEL
+        return _("Has been published") if done else self.state_info.label
+
+    @property
     def colour_info(self) -> ColourChoice:
         """The colour with its label."""
         return ColourChoice(self.colour)

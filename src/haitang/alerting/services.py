@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from shapely.geometry.base import BaseGeometry
 
@@ -389,10 +389,11 @@ def _journal(
     )  # fmt: skip
 
 
-def chain_of(warning: Warning) -> list[Warning]:
-    """All messages about the same thing, oldest first. One query."""
+def chain_of(warning: Warning, among: QuerySet[Warning] | None = None) -> list[Warning]:
+    """The messages about the same thing, oldest first; whoever shows them passes those the reader sees. One query."""
     root = warning.root_id or warning.pk
-    rows = Warning.objects.filter(Q(pk=root) | Q(root=root)).defer("cap_xml").select_related("kind")
+    rows = Warning.objects.all() if among is None else among
+    rows = rows.filter(Q(pk=root) | Q(root=root)).defer("cap_xml").select_related("kind")
     return list(rows.order_by("composed_at", "pk"))
 
 

@@ -181,6 +181,14 @@ def test_scope_by_role(house, live, sign_in, client):
     assert sign_in("east").get(f"/alerting/{inner.pk}/cap.xml").status_code == 404
 
 
+def test_a_township_does_not_learn_of_a_draft_update(house, live, sign_in):
+    warning = make.published(house, live)
+    draft = services.update(warning, by=house.duty, colour="red")
+    address = draft.get_absolute_url()
+    assert address in text(sign_in("duty").get(warning.get_absolute_url()))
+    assert address not in text(sign_in("east").get(warning.get_absolute_url()))
+
+
 def test_another_space_is_not_seen(house, live, exercise, sign_in):
     warning = make.published(house, exercise)
     assert sign_in("duty").get(f"/alerting/{warning.pk}/").status_code == 404

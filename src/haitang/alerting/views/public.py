@@ -65,7 +65,7 @@ def warning(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(_public().prefetch_related("areas__place"), pk=pk)
     key = request.GET.get("s", "")
     subscription = subscriptions.of_token(key) if key else None
-    chain = [one for one in services.chain_of(found) if one.is_open and one.is_public]
+    chain = services.chain_of(found, Warning.objects.public())
     successor = next((one for one in chain if one.parent_id == found.pk), None)
     return render(request, "alerting/public/warning.html", {
         "warning": found, "own": picture(found), "chain": chain, "successor": successor, "in_force": found.is_in_force and found.expires > now(),

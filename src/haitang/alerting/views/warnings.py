@@ -33,6 +33,7 @@ from haitang.delivery.models import Delivery
 from haitang.delivery.states import State as DeliveryState
 from haitang.geo.catalogue import matching
 from haitang.journal.models import Entry
+from haitang.obligations import services as obligations
 from haitang.obligations.models import Obligation
 from haitang.spaces.clock import now
 
@@ -171,7 +172,7 @@ def warning(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, PARTS[part], context)
     area = composing.where_of(found)
     context |= {
-        "area": area, "own": picture(found, area), "chain": services.chain_of(found), "steps": _steps(found),
+        "area": area, "own": picture(found, area), "chain": services.chain_of(found, Warning.objects.visible_to(request.user)), "steps": _steps(found),
         "audiences": [label for value, label in Audience.choices if value in found.audiences],
         "public": found.may_leave and found.is_open,
     }  # fmt: skip
@@ -200,7 +201,7 @@ def _may(user: Any, found: Warning) -> dict[str, bool]:
 def _decision(request: HttpRequest, found: Warning) -> dict[str, Any]:
     """What a writer and an approver need to see before the warning goes out; what followed it afterwards."""
     if found.is_open or found.state == State.DISCARDED:
-        follower = found.followers.exclude(state=State.DISCARDED).first()
+        follower = mine(request).filter(parent=found).exclude(state=State.DISCARDED).first()
         return {"follower": follower, "next_approver": None}
     at = now(found.space).replace(microsecond=0)
     _alert, data, findings = composing.check(found, at=at)
@@ -292,8 +293,13 @@ def _channels(request: HttpRequest, found: Warning) -> list[dict[str, Any]]:
 
 def _entries(request: HttpRequest, found: Warning) -> list[Entry]:
     """What people and the ladder did. Every single message and every request would drown it; the board shows those."""
-    rows = Entry.objects.visible_to(request.user).filter(thread=dissemination.thread_name(found), space=found.space)
-    rows = rows.exclude(verb__startswith="delivery.").exclude(verb__in=("obligations.issue", "obligations.withdraw"))
+    about = [str(pk) for pk in obligations.for_subject(found).values_list("pk", flat=True)]
+    own = Q(subject_type=Warning._meta.label_lower, subject_id=str(found.pk))
+    own |= Q(subject_type=Obligation._meta.label_lower, subject_id__in=about)
+    rows = Entry.objects.visible_to(request.user).filter(
+        own, thread=dissemination.thread_name(found), space=found.space
+    )
+    rows = rows.exclude(verb__in=("obligations.issue", "obligations.withdraw"))
     return list(rows.order_by("-seq")[:60])
 
 
@@ -308,7 +314,8 @@ def _steps(found: Warning) -> list[dict[str, Any]]:
     ]
     gaps = {step.end: step.seconds for step in measure.steps([(name, at) for name, _label, at, _who in made])}
     steps = [{"label": label, "at": at, "who": who, "took": span(gaps.get(name))} for name, label, at, who in made]
-    return steps if found.cause_at else steps[1:]
+    # An update has the cause of the warning it follows, long ago.
+    return steps if found.cause_at and not found.parent_id else steps[1:]
 
 
 @require_safe
