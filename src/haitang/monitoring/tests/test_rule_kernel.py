@@ -309,7 +309,7 @@ def as_rows(found: Transitions) -> list[tuple[object, ...]]:
     return list(zip(*(getattr(found, f.name).tolist() for f in fields(found)), strict=True))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150)
 @given(rule_specs(), readings, st.lists(st.integers(0, 60), max_size=8))
 def test_one_batch_or_many_give_the_same_transitions_and_state(specs, stream, cuts):
     rules = compile_rules(range(3), specs)
@@ -319,7 +319,7 @@ def test_one_batch_or_many_give_the_same_transitions_and_state(specs, stream, cu
     same_state(whole.state, pieces.state)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150)
 @given(rule_specs(), readings)
 def test_it_agrees_with_taking_one_reading_at_a_time(specs, stream):
     rules = compile_rules(range(3), specs)
@@ -336,7 +336,7 @@ def test_it_agrees_with_taking_one_reading_at_a_time(specs, stream):
     assert [row[4] for row in sorted(fast)] == pytest.approx([row[4] for row in sorted(slow.found)])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60)
 @given(rule_specs(), readings, st.integers(0, 60))
 def test_giving_everything_again_changes_nothing(specs, stream, upto):
     rules = compile_rules(range(3), specs)
@@ -346,7 +346,7 @@ def test_giving_everything_again_changes_nothing(specs, stream, upto):
     same_state(once.state, again.state)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60)
 @given(rule_specs(), readings, st.integers(0, 60))
 def test_state_survives_a_snapshot(specs, stream, cut):
     rules = compile_rules(range(3), specs)
@@ -357,7 +357,7 @@ def test_state_survives_a_snapshot(specs, stream, cut):
     assert as_rows(Transitions.join([before.transitions, after])) == as_rows(whole)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60)
 @given(rule_specs(), readings)
 def test_a_change_of_one_rule_leaves_the_others_as_they_were(specs, stream):
     rules = compile_rules(range(3), specs)
