@@ -53,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make Django ready for tests before pytest-django sets it up."""
     from django.conf import settings
 
+    # pytest-django has read the settings before this file: what they made of HAITANG_DATA is set anew.
+    settings.DATA = Path(os.environ["HAITANG_DATA"])
+    settings.MEDIA_ROOT = settings.DATA / "uploads"
+    settings.STATIC_ROOT = settings.DATA / "static"
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
+    settings.CACHES["default"]["LOCATION"] = settings.DATA / "cache"
+    settings.DEMO = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     default = settings.DATABASES["default"]
     if default["ENGINE"].endswith("sqlite3"):

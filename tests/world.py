@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.conf import settings
-
+from haitang.accounts.actors import SYSTEM
 from haitang.accounts.models import User
 from haitang.accounts.roles import Role
 from haitang.config import loading
+from haitang.spaces.models import Space
 
 
 def load_sanzhou() -> None:
@@ -23,9 +21,8 @@ def first_of(role: Role) -> User:
     return found
 
 
-def run_scenario(name: str = "tiny", **options: Any) -> Any:
+def run_scenario(name: str = "tiny") -> Space:
     """Play a scenario of the tiny district from beginning to end; returns its exercise space."""
     from haitang.replay import headless
 
-    assert settings.PACKS
-    return headless.run(name, pack="sanzhou", **options)
+    return headless.run(name, by=SYSTEM, pack="sanzhou").space

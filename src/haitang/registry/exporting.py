@@ -76,7 +76,7 @@ def _whole(register: Register, rows: QuerySet[Any]) -> Iterator[Any]:
 
 
 def _sheet_cell(register: Register, row: Any, name: str, clear: bool) -> Cell:
-    if name in (LON, LAT):
+    if register.is_point and name in (LON, LAT):
         return row.west if name == LON else row.south  # type: ignore[no-any-return]
     field = register.geometry if name == GEOMETRY else register.field(name)
     value = read(row, register.geometry.name if name == GEOMETRY and register.geometry else name)
