@@ -255,9 +255,18 @@ class Register:
             raise ImproperlyConfigured(f"register {self.slug}: {self.model.__name__} has no scope; declare `reach`")
         return replace(scope, public=None, signed_in=False)
 
+    def page_of(self, key: str) -> str:
+        """The address of the row with this key; of the list, for a key that no form of this kit let in."""
+        return self.url("detail", key) if addressable(key) else self.url()
+
     def url(self, name: str = "list", *args: Any) -> str:
         """An address of this register."""
         return reverse(f"registry:{name}", args=(self.slug, *args))
+
+
+def addressable(key: str) -> bool:
+    """Whether a key can stand in an address as it is."""
+    return bool(key) and key.isprintable() and "/" not in key and key not in (".", "..") and key == key.strip()
 
 
 REGISTERS: dict[str, Register] = {}
@@ -333,7 +342,7 @@ def _layer(declared: Register, how: RegisterLayer) -> Layer:
         return seen.filter(archived_at__isnull=True) if declared.archives else seen
 
     def finish(properties: dict[str, Any]) -> Mapping[str, Any]:
-        properties["url"] = declared.url("detail", properties["code"])
+        properties["url"] = declared.page_of(properties["code"])
         if properties.pop("is_demo", False):
             properties["simulated"] = True
         return how.finish(properties) if how.finish else properties
@@ -376,7 +385,7 @@ def _search(declared: Register) -> None:
         return Hit(
             title=str(row),
             subtitle=declared.key_of(row),
-            url=declared.url("detail", declared.key_of(row)),
+            url=declared.page_of(declared.key_of(row)),
             lon=row.west if has_box and declared.is_point else None,
             lat=row.south if has_box and declared.is_point else None,
             bounds=row.box if has_box and not declared.is_point else None,

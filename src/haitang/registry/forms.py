@@ -23,7 +23,7 @@ from haitang.accounts.models import Organisation
 from haitang.accounts.roles import SEES_PLACE
 from haitang.accounts.scope import Scope
 from haitang.geo.models import Place
-from haitang.registry.declare import Register
+from haitang.registry.declare import Register, addressable
 from haitang.registry.values import code_of, is_flag
 from haitang.registry.words import WordsField, split
 
@@ -200,6 +200,16 @@ def _form_base(register_: Register) -> type[forms.ModelForm]:
                 pointed = getattr(self.instance, field_name, None)
                 return code_of(pointed) if pointed is not None else None
             return value
+
+        def clean(self) -> dict[str, Any]:
+            # The key stands in addresses, whatever the model says of it.
+            cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+            key = cleaned.get(register_.key)
+            if isinstance(key, str) and not addressable(key):
+                self.add_error(
+                    register_.key, ValidationError(_("Use no slash and no invisible signs."), code="invalid")
+                )
+            return cleaned
 
         def _get_validation_exclusions(self) -> set[str]:
             # What is pointed to was found by its field just now; the model would ask the database again for each row.

@@ -345,5 +345,5 @@ def _note(register: Register, row: Any, action: str, *, before: Any, after: Any,
         place=place if isinstance(place, Place) else None,
         organisation=owner if isinstance(owner, Organisation) else None,
         thread=thread if isinstance(thread, str) else thread_of(thread),
-        url=url or ("" if action == "delete" or isinstance(row, ImportRun) else register.url("detail", register.key_of(row))),
+        url=url or ("" if action == "delete" or isinstance(row, ImportRun) else register.page_of(register.key_of(row))),
     )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from haitang.config.api import api as ninja
+from haitang.geo.models import Feature
 from haitang.journal.models import Entry
 from haitang.registry.tests.conftest import Api
 from haitang.registry.tests.factories import World, exercise, shelter, supply, team
@@ -68,6 +69,17 @@ def test_what_is_wrong_is_named_by_field(world: World, api: Api) -> None:
         answer = api("east", "post", "/registry/shelters", {**BODY, "code": "B1", **bad})
         assert answer.status_code == 422, (bad, answer.status_code)
     assert Shelter.objects.count() == 1
+
+
+def test_a_code_that_cannot_stand_in_an_address_is_refused_also_where_the_model_takes_it(
+    world: World, api: Api
+) -> None:
+    for code in ("a/b", "..", "a\nb", "registry/run.html"):
+        answer = api("admin", "post", "/registry/features", {"code": code, "kind": "river", "name_zh": "河"})
+        assert answer.status_code == 422 and "code" in answer.json()["detail"], code
+    Feature.objects.create(code="old/one", kind="river", name_zh="老河")
+    assert api("admin", "patch", "/registry/features/old%2Fone", {"name_zh": "新河"}).status_code == 404
+    assert api("admin", "get", "/registry/features").json()["count"] == 1
 
 
 @pytest.mark.parametrize(("name", "status"), [("admin", 201), ("duty", 201), ("department", 201), ("east", 201), ("west", 422), ("commander", 403),
