@@ -120,11 +120,10 @@ def plan(request: HttpRequest, code: str) -> Any:
 @router.get("/coverage", response=list[CoverageOut], summary="Plan coverage (K5)")
 def coverage(request: HttpRequest) -> Any:
     """The required plans against the places of the asker's area."""
-    organisation = request.user.organisation  # type: ignore[union-attr]
     return [
         {
             "kind": row.required.kind, "hazard": row.required.hazard, "level": row.required.level, "name_zh": row.required.name_zh,
             "name_en": row.required.name_en, "present": row.present, "total": row.total, "missing": [place.code for place in row.missing],
         }
-        for row in services.coverage(organisation.place if organisation else None)
+        for row in services.coverage_for(request.user)
     ]  # fmt: skip

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-from django.db.models import Q
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -420,9 +421,17 @@ class Coverage:
         return 100 * self.present / self.total if self.total else None
 
 
-def coverage(root: Place | None = None) -> list[Coverage]:
+def coverage_for(user: User | AnonymousUser) -> list[Coverage]:
+    """Coverage of the user's own area; nothing for those who do not work with plans."""
+    organisation = getattr(user, "organisation", None)
+    if organisation is None or organisation.place is None:
+        return []
+    return coverage(organisation.place, RequiredPlan.objects.visible_to(user))
+
+
+def coverage(root: Place | None = None, required: QuerySet[RequiredPlan] | None = None) -> list[Coverage]:
     """Each required plan against the places at or below `root` that must have it (K5). Three queries."""
-    rows = list(RequiredPlan.objects.all())
+    rows = list(RequiredPlan.objects.all() if required is None else required)
     places = Place.objects.filter(level__in={row.level for row in rows}).order_by("path")
     if root is not None:
         places = places.filter(path__startswith=root.path)

@@ -60,21 +60,16 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _shares(request: HttpRequest) -> dict[str, Any]:
-    rows = services.coverage(_root(request))
+    rows = services.coverage_for(request.user)
     total, present = sum(row.total for row in rows), sum(row.present for row in rows)
     return {"total": total, "present": present, "percent": 100 * present / total if total else None}
-
-
-def _root(request: HttpRequest) -> Place | None:
-    organisation = request.user.organisation
-    return organisation.place if organisation else None
 
 
 @require_safe
 @login_required
 def coverage(request: HttpRequest) -> HttpResponse:
     """Plan coverage, K5: which plans must be there, which places lack one."""
-    rows = services.coverage(_root(request))
+    rows = services.coverage_for(request.user)
     return render(request, "plans/coverage.html", {"rows": rows, "shares": _shares(request)})
 
 

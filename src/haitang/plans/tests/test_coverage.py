@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from haitang.accounts.roles import Role
 from haitang.plans import services
 from haitang.plans.models import Plan
 from haitang.plans.tests import factories
@@ -58,3 +59,9 @@ def test_the_interface_gives_the_same(client, world, required) -> None:
     client.force_login(world.engineer)
     rows = client.get("/api/v1/plans/coverage").json()
     assert [(row["kind"], row["present"], row["missing"]) for row in rows][2] == ("township", 2, ["900003"])
+
+
+def test_those_who_do_not_work_with_plans_are_told_nothing(client, world, required) -> None:
+    client.force_login(world.person(Role.ENTERPRISE, world.towns[2]))
+    assert "乡镇应急预案" not in client.get("/plans/coverage/").content.decode()
+    assert client.get("/api/v1/plans/coverage").json() == []
