@@ -13,8 +13,9 @@ from typing import Any
 
 from haitang.alerting.models import ColourChoice, MsgType, Warning
 from haitang.incidents import services as incidents
-from haitang.incidents import timetable
+from haitang.incidents import timetable, totals
 from haitang.incidents.models import Incident, LevelChange
+from haitang.incidents.services.figures import rows_of
 from haitang.obligations.models import Obligation
 from haitang.obligations.models import State as Duty
 from haitang.replay import library
@@ -56,7 +57,7 @@ def here(run: Run, key: str) -> datetime | None:
         return rows.order_by("at", "pk").values_list("at", flat=True).first()
     if what == "task":
         return _all_done(run, rest)
-    return None
+    return _moved(run) if what == "moved" else None
 
 
 def _first_warning(run: Run, hazard: str, colour: str) -> datetime | None:
@@ -68,6 +69,16 @@ def _first_warning(run: Run, hazard: str, colour: str) -> datetime | None:
     if hazard:
         rows = rows.filter(kind__hazard=hazard)
     return rows.order_by("published_at", "pk").values_list("published_at", flat=True).first()
+
+
+def _moved(run: Run) -> datetime | None:
+    """When nearly everybody was moved, as the evaluation counts it."""
+    incident = Incident.objects.filter(space=run.space, parent=None).order_by("pk").first()
+    if incident is None:
+        return None
+    figures = rows_of([incident, *incident.children.all()])
+    wanted = totals.total(figures.get("to_move", ()))
+    return timetable.moved(totals.course(list(figures.get("moved", ()))), wanted.value if wanted else None)
 
 
 def _all_done(run: Run, code: str) -> datetime | None:

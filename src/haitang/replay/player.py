@@ -16,7 +16,10 @@ import shapely
 from django.db.models import F, Min
 
 from haitang.alerting import services as alerting
+from haitang.alerting.models import State as WarningState
+from haitang.alerting.models import Warning
 from haitang.delivery import services as delivery
+from haitang.delivery.models import Delivery
 from haitang.monitoring import engine
 from haitang.obligations import services as obligations
 from haitang.obligations.models import Obligation
@@ -64,7 +67,7 @@ class Player:
             engine.let_time_pass(self.run.space)
             self._ticked = moment
         coming = self.company.act(moment)
-        background(self.run.space)
+        background(self.run.space, moment)
         # What ladders and receipts changed may call for somebody at once.
         self._coming = min(coming, self.company.act(moment))
 
@@ -83,16 +86,16 @@ class Player:
         run = self.run
         if upto <= run.position:
             return 0
-        readings = self.simulation.between(run.position.timestamp(), upto.timestamp())
-        taken = 0
-        if len(readings):
-            try:
-                taken = self.door.send(readings)
-            except doors.DoorShut as error:
-                # The web process may be away for a moment: nothing is lost, they go in where the door leads to.
-                logger.warning("replay %s goes in directly: %s: %s", run.pk, self.door.name, error)
-                taken = doors.InsideDoor(run).send(readings)
         self._follow_storm(upto)
+        readings = self.simulation.between(run.position.timestamp(), upto.timestamp())
+        if not len(readings) and upto < run.end:
+            return 0
+        try:
+            taken = self.door.send(readings)
+        except doors.DoorShut as error:
+            # The web process may be away for a moment: nothing is lost, they go in where the door leads to.
+            logger.warning("replay %s goes in directly: %s: %s", run.pk, self.door.name, error)
+            taken = doors.InsideDoor(run).send(readings)
         Run.objects.filter(pk=run.pk, position__lt=upto).update(position=upto, sent=F("sent") + taken)
         run.position, run.sent = upto, run.sent + taken
         return taken
@@ -117,10 +120,17 @@ class Player:
             )  # fmt: skip
 
 
-def background(space: Space) -> None:
-    """What the workers of the running product do by themselves, until nothing is due any more."""
+def background(space: Space, moment: datetime) -> None:
+    """What the workers of the running product do by themselves, until nothing is due any more at this moment."""
     for _round in range(ENOUGH):
-        if not obligations.run_due(space) + delivery.pump(space) + alerting.expire_due(space):
+        done = 0
+        if Obligation.objects.filter(space=space, next_at__lte=moment).exists():
+            done += obligations.run_due(space)
+        if Delivery.objects.filter(space=space, next_at__lte=moment).exists():
+            done += delivery.pump(space)
+        if Warning.objects.filter(space=space, state=WarningState.PUBLISHED, expires__lte=moment).exists():
+            done += alerting.expire_due(space)
+        if not done:
             return
 
 

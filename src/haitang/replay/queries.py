@@ -16,7 +16,7 @@ from haitang.accounts.verbs import may
 from haitang.incidents.models import Incident
 from haitang.replay import history, library
 from haitang.replay.cast.parts import EVERYBODY, Part
-from haitang.replay.models import UNDER_WAY, Driver, Run, RunState
+from haitang.replay.models import UNDER_WAY, Driver, Run, RunState, StormFix
 from haitang.replay.scenario import History, Scenario
 from haitang.replay.services import SPEEDS
 from haitang.spaces.clock import now
@@ -94,6 +94,16 @@ def beside(run: Run) -> list[Beside]:
     """History beside a run."""
     scenario = scenario_of(run)
     return [Beside(row, history.here(run, row.key)) for row in scenario.history] if scenario else []
+
+
+def bounds(run: Run) -> str:
+    """The box of the storm's way so far and of the district, as a map takes it. Two queries."""
+    points = list(StormFix.objects.filter(space=run.space).values_list("lon", "lat"))
+    points += [(site.lon, site.lat) for site in library.sites()]
+    if not points:
+        return ""
+    lons, lats = zip(*points, strict=True)
+    return f"{min(lons) - 0.3:.2f},{min(lats) - 0.3:.2f},{max(lons) + 0.3:.2f},{max(lats) + 0.3:.2f}"
 
 
 def scenario_of(run: Run) -> Scenario | None:

@@ -91,9 +91,13 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if request.headers.get("HX-Target") == "run":
         return render(request, "replay/parts/run.html", told)
-    return render(
-        request, "replay/run.html", {**told, "scenario": queries.scenario_of(found), "cast": queries.cast_of(found)}
-    )
+    whole = {
+        **told,
+        "scenario": queries.scenario_of(found),
+        "cast": queries.cast_of(found),
+        "bounds": queries.bounds(found),
+    }
+    return render(request, "replay/run.html", whole)
 
 
 @require_POST

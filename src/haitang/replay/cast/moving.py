@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,8 +46,10 @@ class Charge:
 
 def figures(stage: Stage) -> Iterator[Intent]:
     """Report how many must leave once the lists are checked, and how many have left as the moving goes on."""
-    for charge in _charges(stage):
-        told = _told(charge.incident, charge.place)
+    charges = list(_charges(stage))
+    known = _told(charges)
+    for charge in charges:
+        told = known[charge.place.pk]
         if charge.lists is not None and charge.lists.received_at is not None and "to_move" not in told:
             yield _count(
                 stage,
@@ -82,9 +85,10 @@ def _moved(stage: Stage, charge: Charge, moving: Obligation, told: Mapping[str, 
 
 def heads(stage: Stage) -> Iterator[Intent]:
     """Count heads in shelters as people arrive; when the response has ended, count them out and close."""
-    for charge in _charges(stage):
-        told = _told(charge.incident, charge.place)
-        sheltered = int(told.get("sheltered", 0))
+    charges = list(_charges(stage))
+    known = _told(charges)
+    for charge in charges:
+        sheltered = int(known[charge.place.pk].get("sheltered", 0))
         if sheltered:
             yield from _fill(stage, charge, sheltered)
 
@@ -218,10 +222,14 @@ def _townships() -> list[Organisation]:
     return list(rows.order_by("path"))
 
 
-def _told(incident: Incident, place: Place) -> dict[str, float]:
-    """The newest number of each kind that a place has reported. One query."""
-    rows = Figure.objects.filter(incident=incident, place=place).order_by("at", "pk")
-    return dict(rows.values_list("kind", "value"))
+def _told(charges: Sequence[Charge]) -> dict[int, dict[str, float]]:
+    """The newest number of each kind that each place has reported, by its key. One query."""
+    incidents_here = {charge.incident.pk for charge in charges}
+    found: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    rows = Figure.objects.filter(incident__in=incidents_here, place__in={charge.place.pk for charge in charges})
+    for place, kind, value in rows.order_by("at", "pk").values_list("place_id", "kind", "value"):
+        found[place][kind] = value
+    return found
 
 
 def _last(incident: Incident, place: Place, kind: str) -> datetime | None:
