@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from haitang.accounts.actors import Actor, System
 from haitang.accounts.models import Organisation, OrganisationKind, User
-from haitang.accounts.roles import OPERATIONS, Role
+from haitang.accounts.roles import OFFICIALS, OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
 from haitang.geo.models import Level as PlaceLevel
 from haitang.geo.models import Place
@@ -424,7 +424,7 @@ class Coverage:
 def coverage_for(user: User | AnonymousUser) -> list[Coverage]:
     """Coverage of the user's own area; nothing for those who do not work with plans."""
     organisation = getattr(user, "organisation", None)
-    if organisation is None or organisation.place is None:
+    if getattr(user, "role", None) not in OFFICIALS or organisation is None or organisation.place is None:
         return []
     return coverage(organisation.place, RequiredPlan.objects.visible_to(user))
 
