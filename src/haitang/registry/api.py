@@ -167,7 +167,6 @@ class _Routes:
     def __init__(self, register: Register) -> None:
         self.register = register
         name = register.model.__name__
-        thing = str(register.model._meta.verbose_name)
         fields = {each: register.field(each) for each in register.form}
         self.out = _schema(f"{name}Out", f"A row of the register {register.slug}.", {
             **{each: (_out_type(field), Field(None)) for each, field in fields.items()},
@@ -184,7 +183,6 @@ class _Routes:
             "more": (bool, Field(..., description="Whether there are more than were counted")),
         })  # fmt: skip
         self.asked = _schema(f"{name}Filters", "Search, filters, order.", self._filters())
-        self.thing = thing
 
     def _filters(self) -> dict[str, tuple[Any, Any]]:
         text = (str, Field("", max_length=100))

@@ -21,7 +21,7 @@ GB_CODE = RegexValidator(
 
 
 class SupplyKind(models.TextChoices):
-    """What it is for, in the words of a store keeper."""
+    """What it is for, in the words of a store keeper; `gb_code` beside it is the class of the standard."""
 
     FOOD = "food", _("Food and water")
     CLOTHING = "clothing", _("Clothing and bedding")
@@ -38,13 +38,6 @@ class SupplyKind(models.TextChoices):
     MATERIAL = "material", _("Engineering material")
     MACHINE = "machine", _("Machines")
     OTHER = "other", pgettext_lazy("supply", "Other")
-
-    @property
-    def gb_class(self) -> str:
-        """The first digit of GB/T 38565-2020 under which this kind falls."""
-        if self in (SupplyKind.FOOD, SupplyKind.CLOTHING, SupplyKind.MEDICAL, SupplyKind.TENT):
-            return "1"
-        return "3" if self in (SupplyKind.MATERIAL, SupplyKind.MACHINE) else "2"
 
 
 class Supply(Record):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db.models import Sum
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from haitang.registry import services as registry
 from haitang.registry.tests import factories
 from haitang.registry.tests.factories import World, exercise, supply
 from haitang.resources import queries, services
-from haitang.resources.models import MoveKind, StockMove, Supply, SupplyKind
+from haitang.resources.models import MoveKind, StockMove, Supply
 from haitang.resources.registers import SUPPLIES
 from haitang.spaces.models import Space
 
@@ -101,10 +102,16 @@ def test_who_opens_a_store(world: World) -> None:
             services.take_stock(supply(world), space=exercise(), quantity=1, by=world[name])
 
 
-def test_kinds_fall_under_the_classes_of_the_standard() -> None:
-    """GB/T 38565-2020, 5.2: 1 basic living, 2 emergency equipment, 3 engineering material and machines."""
-    assert (SupplyKind.TENT.gb_class, SupplyKind.FLOOD.gb_class, SupplyKind.MACHINE.gb_class) == ("1", "2", "3")
-    assert {each.gb_class for each in SupplyKind} == {"1", "2", "3"}
+@pytest.mark.parametrize(("code", "good"), [("1", True), ("201", True), ("30199", True), ("2019901", True), ("", True), ("4", False), ("12", False),
+                                            ("20199011", False), ("2a1", False)])  # fmt: skip
+def test_a_code_of_the_standard_has_its_four_levels(world: World, code: str, good: bool) -> None:
+    """GB/T 38565-2020, 5.2: seven digits in four levels; the first is 1, 2 or 3, the others two digits each."""
+    row = supply(world, gb_code=code)
+    if good:
+        row.full_clean()
+    else:
+        with pytest.raises(ValidationError):
+            row.full_clean()
 
 
 class TestLedger(TestCase):
