@@ -42,6 +42,9 @@ class Shot:
     lang: str = "zh-hans"
     whole: bool = False
     exercise: bool = False
+    # What is pressed before the picture is taken: a row of the list, then something on its page.
+    first: str = ""
+    then: str = ""
 
 
 SHOTS = [
@@ -61,6 +64,26 @@ SHOTS = [
     Shot("journal-phone", "/journal/", size=PHONE),
     Shot("journal-exercise", "/journal/", exercise=True),
     Shot("journal-exercise-phone", "/journal/", size=PHONE, exercise=True),
+    Shot("desk-exercise", "/", exercise=True),
+    Shot("map-exercise", "/onemap/", exercise=True),
+    Shot("wall-exercise", "/wall/", size=WALL, exercise=True),
+    Shot("alarms-exercise", "/monitoring/alarms/?tab=cleared", exercise=True),
+    Shot("composer-exercise", "/alerting/compose/", exercise=True),
+    Shot("warning-exercise", "/alerting/", exercise=True, first="tr[data-href^='/alerting/']"),
+    Shot("incident-exercise", "/incidents/", role="commander", exercise=True, first="tr[data-href^='/incidents/']"),
+    Shot(
+        "evaluation-exercise",
+        "/incidents/",
+        role="commander",
+        exercise=True,
+        first="tr[data-href^='/incidents/']",
+        then="a[href$='/evaluation/']",
+    ),
+    Shot("phone-exercise", "/m/", role="township", size=PHONE, exercise=True),
+    Shot("replay", "/replay/"),
+    Shot("shelters-exercise", "/registers/shelters/", exercise=True),
+    Shot("public", "/public/", role=""),
+    Shot("duty", "/duty/"),
     Shot("not-found", "/no-such-page/"),
 ]
 
@@ -128,6 +151,9 @@ def take(browser: Browser, base: str, out: Path, shot: Shot) -> list[str]:
         page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         answer = page.goto(f"{base}{shot.path}")
+        for press in filter(None, (shot.first, shot.then)):
+            page.locator(press).first.click()
+            page.wait_for_load_state("load")
         settle(page)
         page.screenshot(path=out / f"{shot.name}.png", full_page=shot.whole)
         wanted = 404 if "no-such" in shot.path else 200
