@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
-from ninja.pagination import LimitOffsetPagination, paginate
+from ninja.pagination import paginate
 
 from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Forbidden, Refused
@@ -16,6 +16,7 @@ from haitang.geo.models import Place
 from haitang.incidents import figure_kinds, queries, services
 from haitang.incidents.models import Figure, Incident, State
 from haitang.plans.models import ResponseLevel
+from haitang.registry.paging import Pages
 from haitang.spaces.models import Space
 
 router = Router()
@@ -165,7 +166,7 @@ def _find(request: HttpRequest, number: int, right: str = READ) -> Incident:
 
 
 @router.get("/incidents", response=list[IncidentOut], summary="Incidents")
-@paginate(LimitOffsetPagination)
+@paginate(Pages)
 def incidents(request: HttpRequest, state: str = Query("", pattern=STATES)) -> Any:
     """Incidents in reach, the newest first."""
     rows = queries.incidents(request.user, _space(request))
@@ -190,7 +191,7 @@ def incident(request: HttpRequest, number: int) -> Any:
 @router.get(
     "/incidents/{number}/figures", response={200: list[FigureOut], 404: ErrorOut}, summary="Numbers of an incident"
 )
-@paginate(LimitOffsetPagination)
+@paginate(Pages)
 def figures(request: HttpRequest, number: int, kind: str = Query("", pattern=KINDS)) -> Any:
     """Every number reported in reach, the newest first."""
     return queries.figure_rows(request.user, queries.family_of(_find(request, number)), kind)
@@ -215,7 +216,7 @@ def report(request: HttpRequest, number: int, body: FigureIn) -> Status[Figure]:
 
 
 @router.get("/incidents/{number}/reports", response={200: list[ReportOut], 404: ErrorOut}, summary="Reports upward")
-@paginate(LimitOffsetPagination)
+@paginate(Pages)
 def reports(request: HttpRequest, number: int) -> Any:
     """Reports in reach with their clocks, the newest first."""
     return queries.reports(_find(request, number), request.user)

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
-from ninja.pagination import LimitOffsetPagination, paginate
+from ninja.pagination import paginate
 
 from haitang.accounts.models import ApiToken, Organisation
 from haitang.accounts.tokens import TokenAuth
@@ -21,6 +21,7 @@ from haitang.monitoring.batch import MAX_BYTES, MAX_ROWS, BatchError
 from haitang.monitoring.limits import Limiter
 from haitang.monitoring.models import Alarm, AlarmState, Series, Station
 from haitang.monitoring.models.readings import Outcome
+from haitang.registry.paging import Pages
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
@@ -218,7 +219,7 @@ def send_readings(request: HttpRequest, response: HttpResponse) -> Status[Any]:
 
 
 @router.get("/stations", response=list[StationOut], summary="Stations")
-@paginate(LimitOffsetPagination)
+@paginate(Pages)
 def stations(request: HttpRequest, kind: str = "", place: str = "") -> Any:
     """Stations in reach, by kind and by the code of a place they lie in or below."""
     _space(request)
@@ -276,7 +277,7 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 
 @router.get("/alarms", response=list[AlarmOut], summary="Alarms")
-@paginate(LimitOffsetPagination)
+@paginate(Pages)
 def alarms(request: HttpRequest, state: str = Query("", pattern=STATES)) -> Any:
     """Alarms in reach, the gravest first."""
     space = _space(request)

@@ -8,10 +8,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema
-from ninja.pagination import LimitOffsetPagination, paginate
+from ninja.pagination import paginate
 
 from haitang.plans import services
 from haitang.plans.models import Plan, ResponseLevel
+from haitang.registry.paging import Pages
 
 router = Router()
 
@@ -105,7 +106,7 @@ class ErrorOut(Schema):
 
 
 @router.get("/plans", response=list[PlanOut], summary="Plans")
-@paginate(LimitOffsetPagination)
+@paginate(Pages)
 def plans(request: HttpRequest) -> Any:
     """Plans in reach."""
     return Plan.objects.visible_to(request.user).select_related("place", "owner")
