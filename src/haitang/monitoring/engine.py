@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ROWS = 20_000
 """Readings per transaction: a long backlog is worked off in steps that each let other writers in."""
-SNAPSHOT_ROWS = 1_000_000
+SNAPSHOT_ROWS = 5_000_000
 """Readings after which a snapshot is due even if no worker asks for one."""
 
 
@@ -136,10 +136,10 @@ def step(space: Space) -> bool:
 def let_time_pass(space: Space) -> int:
     """Raise the silences that are due by the space's clock; returns how many."""
     whole = not connection.in_atomic_block
-    with turn(space.pk), intake.in_order(space.pk):
+    with turn(space.pk), _near(space), intake.in_order(space.pk):
         moment = _ms(now(space))
         position = _locked(space)
-        brain = _present(space, position)
+        brain = _present(space, position, _take_down(space))
         before = brain.cursor
         brain, _rows = _take(space, brain, None)
         due = tick(brain.state, brain.rules, moment, reuse=True)
@@ -153,14 +153,55 @@ def let_time_pass(space: Space) -> int:
 
 
 def checkpoint(space: Space) -> None:
-    """Write a snapshot and prune the log that it, and the snapshot before it, make unnecessary."""
-    whole = not connection.in_atomic_block
-    with turn(space.pk), transaction.atomic():
+    """Write a snapshot and prune the log that it, and the snapshot before it, make unnecessary.
+
+    The snapshot is of a position a little back, made before anything is locked: others go on judging meanwhile.
+    """
+    if connection.in_atomic_block:
         position = _locked(space)
-        brain = _present(space, position)
+        brain = _present(space, position, _take_down(space))
         if position.snapshot_cursor != brain.cursor:
             _snapshot(space, position, brain)
-        _put_back(space, brain, whole=whole)
+        _put_back(space, brain, whole=False)
+        return
+    with turn(space.pk), _near(space):
+        near = _take_down(space)
+        if near is None:
+            return
+        cursor, data = near.cursor, dump(near.rules, near.state)
+        with transaction.atomic():
+            position = _locked(space)
+            if position.edition == near.edition and position.snapshot_cursor < cursor:
+                _write_snapshot(space, position, cursor, data)
+                near.since_snapshot = 0
+        _shelf.brains.setdefault(space.pk, near)
+
+
+def recall(space: Space) -> None:
+    """Where this process remembers nothing (it has just started), take up the state before anything is locked."""
+    if space.pk not in _shelf.brains:
+        with _near(space):
+            pass
+
+
+@contextmanager
+def _near(space: Space) -> Iterator[None]:
+    """Bring this process's brain close to the evaluator's position without any lock, so that little is left to do under it.
+
+    Only at this thread's turn and outside a transaction. Afterwards nothing is promised: whoever judges looks again.
+    """
+    rows = Evaluator.objects.filter(pk=space.pk)
+    position = None if connection.in_atomic_block else rows.defer("snapshot").first()
+    if position is not None and position.edition:
+        known = _take_down(space)
+        if known is None or _stale(known, position):
+            known, position = None, rows.get()  # cursor and snapshot as of one moment
+        start = position.snapshot_cursor if known is None else known.cursor
+        brain = _present(space, position, known)
+        # Another process may have pruned the log while it was being read here.
+        if start >= rows.values_list("pruned_to", flat=True).get():
+            _shelf.brains[space.pk] = brain
+    yield
 
 
 def backlog(space: Space) -> tuple[int, datetime | None]:
@@ -176,15 +217,16 @@ def _cursor(space: Space) -> int:
 
 
 def _locked(space: Space) -> Evaluator:
-    found = Evaluator.objects.select_for_update().filter(pk=space.pk).first()
-    return found or Evaluator.objects.select_for_update().get_or_create(space=space)[0]
+    # Without the snapshot, which may have megabytes and is read only where it is needed.
+    rows = Evaluator.objects.select_for_update().defer("snapshot")
+    return rows.filter(pk=space.pk).first() or rows.get_or_create(space=space)[0]
 
 
 def _step(space: Space) -> tuple[int, bool]:
     whole = not connection.in_atomic_block
     with transaction.atomic():
         position = _locked(space)
-        brain = _present(space, position)
+        brain = _present(space, position, _take_down(space))
         before = brain.cursor
         brain, rows = _take(space, brain, MAX_ROWS)
         if brain.cursor != before or brain.edition != position.edition:
@@ -194,19 +236,14 @@ def _step(space: Space) -> tuple[int, bool]:
     return rows, more
 
 
-def _present(space: Space, position: Evaluator) -> Brain:
-    """The brain at the evaluator's position: the one in memory, brought forward, or the snapshot, brought forward.
+def _take_down(space: Space) -> Brain | None:
+    """Take the brain off the shelf: what fails half-way leaves nothing there, and the next step begins at the snapshot."""
+    return _shelf.brains.pop(space.pk, None)
 
-    It is taken off the shelf: what fails half-way leaves nothing there, and the next step begins at the snapshot.
-    """
-    brain = _shelf.brains.pop(space.pk, None)
-    stale = (
-        brain is None
-        or brain.edition != position.edition
-        or brain.cursor > position.cursor
-        or brain.cursor < position.pruned_to
-    )
-    if stale or brain is None:
+
+def _present(space: Space, position: Evaluator, brain: Brain | None) -> Brain:
+    """The brain at the evaluator's position: the given one, brought forward, or else the snapshot, brought forward."""
+    if brain is None or _stale(brain, position):
         if position.snapshot is None:
             rules = edition.network().rules
             primed = _primed(space, rules, fresh(rules), np.zeros(rules.n_series, np.int64))
@@ -223,6 +260,11 @@ def _present(space: Space, position: Evaluator) -> Brain:
                 _judge(brain, part)
         brain.cursor = position.cursor
     return brain
+
+
+def _stale(brain: Brain, position: Evaluator) -> bool:
+    """Whether a brain cannot be brought forward to a position: another edition, ahead of it, or its log is pruned."""
+    return brain.edition != position.edition or brain.cursor > position.cursor or brain.cursor < position.pruned_to
 
 
 @dataclass
@@ -336,13 +378,17 @@ def _save(space: Space, position: Evaluator, brain: Brain) -> None:
 
 
 def _snapshot(space: Space, position: Evaluator, brain: Brain) -> None:
+    position.edition = brain.edition
+    _write_snapshot(space, position, brain.cursor, dump(brain.rules, brain.state))
+    brain.since_snapshot = 0
+
+
+def _write_snapshot(space: Space, position: Evaluator, cursor: int, data: bytes) -> None:
     # The log back to the previous snapshot stays, for processes whose memory is a little behind.
     prune = position.snapshot_cursor
-    position.snapshot = dump(brain.rules, brain.state)
-    position.snapshot_cursor, position.pruned_to, position.edition = brain.cursor, prune, brain.edition
+    position.snapshot, position.snapshot_cursor, position.pruned_to = data, cursor, prune
     position.save(update_fields=["snapshot", "snapshot_cursor", "pruned_to", "edition"])
     Intake.objects.filter(space=space, id__lte=prune).delete()
-    brain.since_snapshot = 0
 
 
 def _rebase(space: Space, brain: Brain, network: edition.Network) -> Brain:

@@ -75,6 +75,7 @@ def enter(space: Space, groups: Sequence[intake.Group], tally: Tally) -> None:
         gate = _gates.setdefault(space.pk, _Gate())
     gate.join(mine)
     with engine.turn(space.pk):
+        engine.recall(space)
         while not mine.over:
             together = gate.next()
             try:
