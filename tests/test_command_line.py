@@ -12,7 +12,7 @@ import pytest
 
 from tests.product import ROOT, Product, product_database, statement
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("commands"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.product import Product, product_database
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_replay_that_is_killed_in_the_middle_goes_on_and_nothing_is_lost_or_do
     verify = struck.haitang("verify-journal", check=False)
     assert verify.returncode == 0, verify.stdout
     verbs = Counter(entry["verb"] for entry in entries)
-    assert verbs["monitoring.open_alarm"] > 0 and verbs["alerting.publish"] > 0 and verbs["obligations.done"] > 0
+    assert verbs["monitoring.raise"] > 0 and verbs["alerting.publish"] > 0 and verbs["obligations.done"] > 0
     # Each thing happened once: an obligation is done once a round, a warning is published once, a message sent once.
     for verb in ("alerting.publish", "incidents.start", "obligations.done", "delivery.send"):
         once = Counter((entry["subject_type"], entry["subject_id"]) for entry in entries if entry["verb"] == verb)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -61,4 +61,6 @@ class ErrorMiddleware:
             back = request.headers.get("Referer", "")
             safe = url_has_allowed_host_and_scheme(back, {request.get_host()})
             return HttpResponseRedirect(back if safe else "/")
+        if isinstance(error, Refused):
+            raise BadRequest(str(error)) from error
         return None

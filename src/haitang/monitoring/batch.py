@@ -330,7 +330,7 @@ def _times(column: list[Any], refuse: _Refusals) -> Ints:
             else:
                 number[row] = text if type(text) in (int, float) else math.nan
     seconds = np.abs(number) < 1e11
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         ms = np.where(seconds, number * 1000.0, number)
         fits = (ms >= EARLIEST_MS) & (ms < _LATEST_MS)
     for row in np.flatnonzero(~fits).tolist():

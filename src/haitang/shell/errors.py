@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext_lazy as _
 
@@ -23,19 +23,22 @@ PAGES = {
     ),
 }
 
+# The API's word for each, as docs/api.md lists them.
+API_CODES = {400: "invalid", 403: "forbidden", 404: "not_found", 429: "rate_limited", 500: "fault"}
+
 
 def _page(request: HttpRequest, code: int, detail: str = "") -> HttpResponse:
     title, remedy = PAGES[code]
     context = {"code": code, "title": title, "remedy": remedy, "detail": detail}
     if request.path.startswith("/api/"):
-        return HttpResponse(f"{code} {title}", status=code, content_type="text/plain; charset=utf-8")
+        return JsonResponse({"error": API_CODES[code], "detail": f"{title}. {remedy}"}, status=code)
     template = "shell/error_plain.html" if code == 500 else "shell/error.html"
     return HttpResponse(loader.render_to_string(template, context, request), status=code)
 
 
 def error_400(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Bad request."""
-    return _page(request, 400)
+    """Bad request; what cannot be done says why."""
+    return _page(request, 400, str(exception or ""))
 
 
 def error_403(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
