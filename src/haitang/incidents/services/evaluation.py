@@ -71,13 +71,27 @@ class Channel:
 
 @dataclass(frozen=True)
 class Late:
-    """Something that was late: what, whose, by how much; not done yet at the time of looking if `is_open`."""
+    """Something that was late, by how much; not done yet at the time of looking if `is_open`. Words in the reader's language."""
 
-    what: Any
-    whose: str
-    kind: str
+    duty: Obligation
     by: timedelta
     is_open: bool
+
+    @property
+    def what(self) -> str:
+        """What had to be done."""
+        return self.duty.title
+
+    @property
+    def whose(self) -> str:
+        """By whom."""
+        return self.duty.owner.name
+
+    @property
+    def kind(self) -> str:
+        """Which kind of duty it was."""
+        labels = {ANSWER: _("Answer to a warning"), ORDER: _("Order"), REPORT: _("Report")}
+        return labels.get(self.duty.kind) or (_("Task") if self.duty.kind.startswith(TASK) else _("Decision"))
 
 
 @dataclass(frozen=True)
@@ -231,15 +245,13 @@ def _channels(threads: Sequence[str], chain: Sequence[Warning]) -> list[Channel]
 
 
 def _late(duties: Sequence[Obligation], at: datetime) -> list[Late]:
-    labels = {ANSWER: _("Answer to a warning"), ORDER: _("Order"), REPORT: _("Report")}
     found = []
     for one in duties:
         if one.due_at is None or one.state == Duty.WITHDRAWN:
             continue
         end = one.done_at or at
         if end > one.due_at:
-            kind = labels.get(one.kind) or (_("Task") if one.kind.startswith(TASK) else _("Decision"))
-            found.append(Late(one.title, one.owner.name, kind, end - one.due_at, one.done_at is None))
+            found.append(Late(one, end - one.due_at, one.done_at is None))
     return sorted(found, key=lambda each: each.by, reverse=True)
 
 

@@ -70,6 +70,9 @@ def test_the_evaluation_in_english(loop: Loop, incident: Incident) -> None:
         .extract_text()
     )
     assert "EXERCISE" in text and "Response started" in text
+    loop.step(120)
+    paper = words(documents.evaluation_docx(services.measure(incident), language="en"))
+    assert "First report to the Municipal government duty office" in paper and "信息报送" not in paper
 
 
 def test_the_evaluation_as_a_document(loop: Loop, incident: Incident) -> None:
