@@ -31,7 +31,8 @@ from haitang.resources.queries import with_occupancy
 from haitang.spaces.models import Space
 
 Who = User | AnonymousUser
-TIMELINE = 80
+TIMELINE = 60
+FINISHED = (Duty.DONE, Duty.CONFIRMED)
 SHELTERS = 12
 
 
@@ -122,7 +123,7 @@ class Lane:
             self.refused.append(task)
         elif task.is_overdue:
             self.overdue.append(task)
-        elif task.state in {Duty.DONE, Duty.CONFIRMED}:
+        elif task.state in FINISHED:
             self.done.append(task)
         elif task.state == Duty.STARTED:
             self.under_way.append(task)
@@ -165,7 +166,8 @@ def tasks(user: Who, family: Sequence[Incident]) -> QuerySet[Obligation]:
     rows: QuerySet[Obligation] = Obligation.objects.visible_to(user).filter(
         subject_type=Incident._meta.label_lower, subject_id__in=[str(each.pk) for each in family], kind__startswith=TASK
     )
-    return rows.exclude(state=Duty.WITHDRAWN).select_related("owner", "person", "place").order_by("due_at", "pk")
+    rows = rows.exclude(state=Duty.WITHDRAWN).select_related("owner", "person", "place").order_by("due_at", "pk")
+    return rows.defer("ladder", "detail_zh", "detail_en")
 
 
 def board(user: Who, family: Sequence[Incident]) -> Board:

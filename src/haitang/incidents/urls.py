@@ -10,6 +10,7 @@ urlpatterns = [
     path("new/", actions.start, name="start"),
     path("<int:pk>/", incidents.incident, name="incident"),
     path("<int:pk>/part/<slug:name>/", incidents.part, name="part"),
+    path("<int:pk>/done/<int:organisation>/", incidents.done, name="done"),
     path("<int:pk>/level/", actions.level, name="level"),
     path("<int:pk>/end/", actions.end, name="end"),
     path("<int:pk>/order/", actions.order, name="order"),

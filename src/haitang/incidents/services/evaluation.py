@@ -230,7 +230,7 @@ def _inside(rows: Iterable[totals.Row], place: Place) -> float | None:
 
 def _channels(threads: Sequence[str], chain: Sequence[Warning]) -> list[Channel]:
     """Messages about the incident and its warnings, by channel. One query."""
-    all_threads = [*threads, *{thread_of(row.root or row) for row in chain}]
+    all_threads = [*threads, *{f"{Warning._meta.label_lower}:{row.root_id or row.pk}" for row in chain}]
     states: dict[str, Counter[str]] = {}
     for channel, state in Delivery.objects.filter(message__thread__in=all_threads).values_list("channel", "state"):
         states.setdefault(channel, Counter())[state] += 1

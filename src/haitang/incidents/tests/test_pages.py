@@ -157,6 +157,10 @@ def test_raising_and_ending_from_the_page(enter, loop: Loop, incident: Incident)
     )
     incident.refresh_from_db()
     assert incident.level == 1
+    client.post(
+        f"/incidents/{incident.pk}/level/", {"level": "4", "reason_zh": "风力减弱", "matter_zh": incident.matter_zh}
+    )
+    assert "最高 Ⅰ级" in text_of(client.get(incident.get_absolute_url()))
     client.post(f"/incidents/{incident.pk}/end/", {"reason_zh": "台风远离"})
     incident.refresh_from_db()
     assert incident.state == "ended"
@@ -284,6 +288,15 @@ def test_the_list_costs_the_same_for_many_incidents(enter, loop: Loop, towns, dj
     client = enter(loop.commander)
     with django_assert_max_num_queries(22):
         client.get("/incidents/?all=1")
+
+
+def test_what_is_done_is_shown_when_asked_for(enter, loop: Loop, incident: Incident) -> None:
+    loop.done(incident, "watch", "TS1")
+    client = enter(loop.commander)
+    url = f"/incidents/{incident.pk}/done/{loop.towns[0].pk}/"
+    assert url in text_of(client.get(f"/incidents/{incident.pk}/part/board/"))
+    assert "加强值班值守" in text_of(client.get(url))
+    assert "加强值班值守" not in text_of(enter(loop.heads[1]).get(url)), "a neighbour's is not shown"
 
 
 def test_what_is_overdue_stands_on_top_of_the_board(enter, loop: Loop, incident: Incident) -> None:

@@ -17,6 +17,7 @@ from haitang.incidents.models import Incident, State
 from haitang.incidents.services import places_of
 from haitang.incidents.views.common import context, find, rights, space_of
 from haitang.journal.services import thread_of
+from haitang.plans.models import ResponseLevel
 
 PAGE = 25
 
@@ -71,14 +72,25 @@ def part(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     return render(request, f"incidents/parts/{name}.html", told)
 
 
+@require_safe
+@login_required
+def done(request: HttpRequest, pk: int, organisation: int) -> HttpResponse:
+    """What one organisation has done: asked for when somebody looks, because there is much of it."""
+    found = find(request, pk)
+    rows = queries.tasks(request.user, queries.family_of(found)).filter(owner=organisation, state__in=queries.FINISHED)
+    return render(request, "incidents/parts/done.html", {"tasks": rows.order_by("done_at", "pk")})
+
+
 def _head(request: HttpRequest, found: Incident, family: list[Incident]) -> dict[str, Any]:
     changes = list(found.changes.select_related("warning"))
+    levels = [change.level_to for change in changes if change.level_to]
     asked = [row for row in queries.proposed(request.user, space_of(request)) if row.proposal.incident_id == found.pk]
     return {
         "changes": changes,
         "change": next((row for row in reversed(changes) if row.level_to), None),
         "proposed": asked,
         "family": family,
+        "highest": ResponseLevel(min(levels)) if levels else None,
     }
 
 
