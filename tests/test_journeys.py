@@ -101,16 +101,17 @@ def test_the_whole_loop_from_the_first_reading_to_the_evaluation(running: Produc
     township.goto(f"{running.url}/m/")
     township.locator("a[href^='/obligations/m/']").first.click()
     township.wait_for_url(re.compile(r"/obligations/m/\d+/"))
-    start = township.locator("form[action$='/start/'] button")
-    if start.count():
-        start.first.click()
-    township.locator("form[action$='/done/'] textarea, form[action$='/complete/'] textarea").first.fill("已完成")
-    township.locator("input[type='file'][data-photo]").first.set_input_files(
+    report = (
+        township.locator("details")
+        .filter(has=township.locator("form[action$='/done/'], form[action$='/complete/']"))
+        .first
+    )
+    report.locator("summary").click()
+    report.locator("textarea").first.fill("已完成")
+    report.locator("input[type='file']").first.set_input_files(
         {"name": "photo.png", "mimeType": "image/png", "buffer": PIXEL}
     )
-    township.locator(
-        "form[action$='/done/'] button.btn-primary, form[action$='/complete/'] button.btn-primary"
-    ).last.click()
+    report.locator("button.btn-primary").last.click()
     township.wait_for_load_state("load")
 
     # Recover and evaluate: numbers in, response ended, times per step beside each other.
@@ -138,7 +139,7 @@ def test_an_import_with_errors_names_row_column_value_and_remedy(running: Produc
 
     page = sign_in("admin")
     page.goto(f"{running.url}/registers/shelters/")
-    page.goto(f"{running.url}/registers/shelters/import/")
+    page.goto(f"{running.url}/registers/shelters/import")
     sheet = "code,name_zh,kind,capacity,place,owner,lon,lat\nX-1,一号,no-such-kind,many,nowhere,nobody,999,31.6\n"
     page.locator("#file").set_input_files({"name": "shelters.csv", "mimeType": "text/csv", "buffer": sheet.encode()})
     page.locator("main form button.btn-primary").first.click()
@@ -150,7 +151,7 @@ def test_an_import_with_errors_names_row_column_value_and_remedy(running: Produc
 def test_the_wall_shows_the_situation_and_has_nothing_to_press(running: Product, sign_in: SignIn) -> None:
     from playwright.sync_api import expect
 
-    page = sign_in("duty_officer", viewport=None)
+    page = sign_in("duty_officer")
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto(f"{running.url}/wall/")
     expect(page.locator(".wall-panel").first).to_be_visible()
