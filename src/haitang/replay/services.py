@@ -15,6 +15,7 @@ from haitang.accounts.verbs import Refused, verb
 from haitang.journal.services import record
 from haitang.replay import library
 from haitang.replay.cast.parts import EVERYBODY, Part
+from haitang.replay.doors import DOORS
 from haitang.replay.models import MOVES, Driver, Run, RunState
 from haitang.spaces import services as spaces
 from haitang.spaces.clock import now
@@ -41,16 +42,20 @@ def start(
     spared: Collection[Organisation] = (),
     seed: int | None = None,
     pack: str = "",
+    door: str = "",
     stepped: bool = False,
 ) -> Run:
     """Open an exercise space at the scenario's beginning and run the scenario in it.
 
     `parts` are whom the scripted cast plays (`cast.Part`; None: everybody), `spared` organisations that it leaves to
-    people. The worker moves the run on; a `stepped` one is moved by `headless`.
+    people. The worker moves the run on and sends its readings in by `door` ("http", which is the default, "mqtt",
+    "inside"); a `stepped` run is moved by `headless`.
     """
     found = library.find(scenario, pack)
     rate = found.speed if speed is None else speed
     _check_speed(rate)
+    if door and door not in DOORS:
+        raise Refused(_("There is no door %(door)s. There are: %(doors)s") % {"door": door, "doors": ", ".join(DOORS)})
     played = sorted({Part(each).value for each in (EVERYBODY if parts is None else parts)})
     if not stepped and Run.objects.filter(state=RunState.RUNNING, kind=Driver.SCALED).count() >= MOST_RUNNING:
         raise Refused(_("%(n)s exercises are running already: stop one first") % {"n": MOST_RUNNING})
@@ -64,7 +69,7 @@ def start(
         space=space, scenario=scenario, pack=pack or library.pack_name(), name_zh=found.name.zh, name_en=found.name.en,
         begin=found.start, end=found.end, seed=found.seed if seed is None else seed, speed=rate,
         kind=Driver.STEPPED if stepped else Driver.SCALED, parts=played, spared=sorted(body.code for body in spared),
-        position=found.start - _BEFORE, started_by=None if isinstance(by, System) else by,
+        position=found.start - _BEFORE, door=door, started_by=None if isinstance(by, System) else by,
     )  # fmt: skip
     record(
         space=space, verb="replay.start", by=by, subject=run,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 from django.test import Client
 
 from haitang.accounts.actors import SYSTEM
 from haitang.accounts.models import ApiToken
 from haitang.monitoring.models import Reading
+from haitang.monitoring.mqtt import Subscriber
 from haitang.replay import doors, library, services
 from haitang.replay.doors import DoorShut, HttpDoor, InsideDoor
+from haitang.replay.driver import open_door
 from haitang.replay.models import Run
 from haitang.replay.player import Player
 
@@ -106,3 +111,36 @@ def test_the_inside_door_refuses_what_a_closed_exercise_gets(run: Run) -> None:
     services.stop(run, by=SYSTEM)
     with pytest.raises(Refused):
         InsideDoor(run).send(library.simulation("tiny", pack="sanzhou").between(0, run.begin.timestamp()))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mqtt_readings_land_in_the_exercise(mqtt_url: str, sanzhou: str, monkeypatch) -> None:
+    """Through a real broker, taken from it as the running product takes it."""
+    monkeypatch.setenv("HAITANG_MQTT_URL", mqtt_url)
+    started = services.start("tiny", by=SYSTEM, pack=sanzhou, speed=600, door="mqtt")
+    run = Run.objects.select_related("space").get(pk=started.pk)
+    readings = library.simulation("tiny", pack="sanzhou").between(0, run.begin.timestamp())
+    subscriber, stop = Subscriber(mqtt_url, f"replay-test-{time.time_ns()}"), threading.Event()
+
+    def serve() -> None:
+        try:
+            subscriber.run(stop)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        assert subscriber.subscribed.wait(20)
+        door = open_door(run)
+        assert isinstance(door, doors.MqttDoor)
+        assert door.send(readings) == len(readings) > 0
+        until = time.monotonic() + 20
+        while Reading.objects.filter(space_id=run.space_id).count() < len(readings) and time.monotonic() < until:
+            time.sleep(0.05)
+        door.close()
+    finally:
+        stop.set()
+        thread.join(20)
+    assert Reading.objects.filter(space_id=run.space_id).count() == len(readings)
+    assert set(Reading.objects.values_list("space_id", flat=True)) == {run.space_id}

@@ -204,3 +204,8 @@ def test_too_many_exercises_at_once_are_refused(sanzhou: str) -> None:
 def test_a_scenario_that_is_not_there_is_refused_with_what_there_is(sanzhou: str) -> None:
     with pytest.raises(Refused, match="tiny"):
         services.start("katrina", by=SYSTEM, pack="sanzhou")
+
+
+def test_a_door_that_is_not_there_is_refused_with_what_there_is(sanzhou: str) -> None:
+    with pytest.raises(Refused, match="mqtt"):
+        services.start("tiny", by=SYSTEM, pack="sanzhou", door="window")
