@@ -95,6 +95,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where pytest-xdist tears groups apart: two workers would prepare one database at once."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    for item in session.items:
+        if item.get_closest_marker("xdist_group") is not None and "@" not in item.nodeid:
+            raise pytest.UsageError("pytest-xdist does not keep groups together with this pytest; see pyproject.toml")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what failed before pytest began, so that its green last line deceives nobody."""
     earlier = os.environ.get("HAITANG_TEST_FAILED_BEFORE")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -113,7 +113,8 @@ def test_a_refused_verb_leads_back_to_the_page_and_to_no_other_site(referer: str
 
 def test_other_errors_are_left_to_django() -> None:
     assert answer_to(ValueError("x")) is None
-    assert answer_to(Refused("x"), method="get") is None
+    with pytest.raises(BadRequest):  # there is no form to go back to
+        answer_to(Refused("x"), method="get")
 
 
 def test_one_changes_ones_own_contact_points_and_nobody_elses(world: World) -> None:
