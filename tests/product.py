@@ -104,7 +104,7 @@ class Product:
             if self._process.poll() is not None:
                 break
             with contextlib.suppress(OSError, urllib.error.URLError):
-                if self.get("/accounts/login/")[0] == 200:
+                if self.get("/accounts/login/")[0] == 200 and self.has("haitang.config.cli worker"):
                     return
             time.sleep(0.1)
         raise AssertionError(
@@ -130,6 +130,12 @@ class Product:
         if self._process is None or self._process.poll() is not None:
             return []
         return psutil.Process(self._process.pid).children(recursive=True)
+
+    def has(self, word: str) -> bool:
+        """Whether a process runs whose command line holds the word."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return any(word in " ".join(process.cmdline()) for process in self.processes())
+        return False
 
     def kill(self, word: str) -> int:
         """kill -9 the processes whose command line holds the word; returns how many there were."""
