@@ -36,27 +36,38 @@ _TIMES = {
     "description": "ISO 8601 with its offset, or Unix time in seconds (above 1e11: in milliseconds)",
     "oneOf": [{"type": "string"}, {"type": "number"}],
 }
+_NAME = {"description": "The code of the series, or its number", "oneOf": [{"type": "string"}, {"type": "integer"}]}
 _ROW = {
     "type": "object",
     "required": ["series", "time", "value"],
     "properties": {
-        "series": {"type": "string"},
+        "series": _NAME,
         "time": _TIMES,
         "value": {"type": "number"},
         "unit": {"type": "string"},
     },
 }
 _BODY = {
-    "oneOf": [
+    "anyOf": [
         {
             "type": "object",
             "description": "Columns of equal length; one time may serve all",
             "required": ["series", "time", "value"],
             "properties": {
-                "series": {"type": "array", "items": {"type": "string"}},
+                "series": {"type": "array", "items": _NAME},
                 "time": {"oneOf": [{"type": "array", "items": _TIMES}, _TIMES]},
                 "value": {"type": "array", "items": {"type": "number"}},
                 "unit": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+        {
+            "type": "object",
+            "description": "The same with short names; time in milliseconds",
+            "required": ["s", "t", "v"],
+            "properties": {
+                "s": {"type": "array", "items": _NAME},
+                "t": {"oneOf": [{"type": "array", "items": _TIMES}, _TIMES]},
+                "v": {"type": "array", "items": {"type": "number"}},
             },
         },
         {"type": "array", "items": _ROW, "maxItems": MAX_ROWS},
@@ -187,6 +198,8 @@ def _space(request: HttpRequest, right: str = READ) -> Space:
 )
 def send_readings(request: HttpRequest, response: HttpResponse) -> Status[Any]:
     """Take in a batch. `accepted` readings are durable when the answer arrives; sending one again changes nothing.
+
+    The binary form (docs/monitoring.md) is known by its first bytes, whatever the content type says.
 
     422 when not one row could be taken. Bad rows are named with field, value, rule and remedy (the first hundred).
     """

@@ -1,17 +1,11 @@
-"""Readings as they arrive: JSON in two forms, or CSV, decoded to columns; each bad row is set aside with its reason.
+"""Readings as they arrive (`wire.py`), checked against the network; each bad row is set aside with its reason. Pure.
 
-Columnar   {"series": ["CMN-TIDE", ...], "time": [1726358400, ...] or one time for all, "value": [...], "unit": [...]}
-Rows       [{"series": "CMN-TIDE", "time": "2024-09-15T08:00:00+08:00", "value": 3.21, "unit": "m"}, ...]
-CSV        a header with series,time,value and perhaps unit
-
-A time is ISO 8601 with its offset, or Unix time in seconds (above 1e11: in milliseconds). A unit left out is the unit
-the series is registered with.
+A series is named by its code, or by its number. A time is ISO 8601 with its offset, or Unix time in seconds (above
+1e11: in milliseconds). A unit left out is the unit the series is registered with.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from bisect import bisect_right
 from collections import Counter
@@ -23,20 +17,36 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-import orjson
 
+from haitang.monitoring import wire
 from haitang.monitoring.quantities import QUANTITIES
-from haitang.monitoring.rules import Floats, Ints
+from haitang.monitoring.rules import Bools, Floats, Ints
+from haitang.monitoring.wire import MAX_BYTES, MAX_ROWS, BatchError, Columns
 
-MAX_BYTES = 4_000_000
-MAX_ROWS = 50_000
+__all__ = [
+    "MAX_BYTES", "MAX_ROWS", "Allowed", "Batch", "BatchError", "Catalogue", "Columns", "Lot", "Prefix", "Reason",
+    "Rejection", "decode", "decode_all", "decode_csv", "decode_json", "decode_lot",
+]  # fmt: skip
+
 FUTURE_MS = 5 * 60_000
 """How far ahead of the space's clock a reading may be: five minutes, for clocks that are a little off."""
 EARLIEST_MS = 631_152_000_000
 """1990-01-01: anything before it is a device whose clock was never set."""
 _LATEST_MS = 7_258_118_400_000  # 2200-01-01
 _LISTED = 100
+_SIMPLE = (int, float)
 Allowed = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """May write the series whose codes begin so."""
+
+    text: str
+
+    def __call__(self, code: str) -> bool:
+        """Whether this series is one of them."""
+        return code.startswith(self.text)
 
 
 class Reason(StrEnum):
@@ -48,14 +58,6 @@ class Reason(StrEnum):
     ABSURD_VALUE = "absurd_value"
     FUTURE = "future"
     MALFORMED = "malformed"
-
-
-class BatchError(ValueError):
-    """The whole body is refused. `code` is malformed, too_large or too_many_rows."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,12 @@ class Catalogue:
     scale: Floats
     offset: Floats
     """Canonical value = scale * value + offset, for values in the unit that the series is registered with."""
+    ids: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Their numbers in ascending order, if a series may be named by its number."""
+    _masks: dict[Prefix, Bools] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[str, str, str, float | None, float | None]]) -> Catalogue:
+    def of(cls, rows: Sequence[tuple[str, str, str, float | None, float | None]], ids: Ints | None = None) -> Catalogue:
         """From (code, quantity, unit, low, high) in order of position; None takes the quantity's plausible range."""
         kinds = [QUANTITIES[row[1]] for row in rows]
         return cls(
@@ -95,7 +100,24 @@ class Catalogue:
             high=np.array([k.high if r[4] is None else r[4] for r, k in zip(rows, kinds, strict=True)], np.float64),
             scale=np.array([k.factor(r[2])[0] for r, k in zip(rows, kinds, strict=True)], np.float64),
             offset=np.array([k.factor(r[2])[1] for r, k in zip(rows, kinds, strict=True)], np.float64),
+            ids=np.zeros(0, np.int64) if ids is None else ids,
         )
+
+    def may_write(self, allowed: Allowed) -> Bools:
+        """By position, whether a sender may write the series. Remembered for prefixes."""
+        found = self._masks.get(allowed) if isinstance(allowed, Prefix) else None
+        if found is None:
+            found = np.fromiter(map(allowed, self.codes), np.bool_, len(self.codes))
+            if isinstance(allowed, Prefix):
+                self._masks[allowed] = found
+        return found
+
+    def numbered(self, numbers: Floats | Ints) -> Ints:
+        """Positions of series by their numbers; -1 where there is none."""
+        if not len(self.ids):
+            return np.full(len(numbers), -1, np.int64)
+        at = np.minimum(np.searchsorted(self.ids, numbers), len(self.ids) - 1)
+        return np.where(self.ids[at] == numbers, at, -1)
 
 
 @dataclass(frozen=True)
@@ -112,16 +134,6 @@ class Batch:
         return len(self.series)
 
 
-@dataclass
-class _Raw:
-    """Columns as they came: one entry per row, nothing checked yet."""
-
-    series: list[Any]
-    time: list[Any]
-    value: list[Any]
-    unit: list[Any] | None
-
-
 def decode_json(body: bytes, catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Batch:
     """Decode one body. `allowed` says of a series code whether the sender may write it; None allows all."""
     found = decode_all([(body, allowed)], catalogue, now_ms)[0]
@@ -134,132 +146,112 @@ def decode_all(
     sent: Sequence[tuple[bytes, Allowed | None]], catalogue: Catalogue, now_ms: int
 ) -> list[Batch | BatchError]:
     """Decode several bodies, each with what its sender may write, as `decode_json` would one by one; checked together."""
-    parts: list[_Raw | BatchError] = []
-    for body, _allowed in sent:
+    found: list[Batch | BatchError | None] = [None] * len(sent)
+    lists: list[tuple[int, Columns]] = []
+    for number, (body, _allowed) in enumerate(sent):
         try:
-            parts.append(_parse(body))
+            columns = wire.parse(body)
         except BatchError as error:
-            parts.append(error)
-    good = [(part, allowed) for part, (_, allowed) in zip(parts, sent, strict=True) if isinstance(part, _Raw)]
-    batches = iter(_check([part for part, _ in good], [allowed for _, allowed in good], catalogue, now_ms))
-    return [next(batches) if isinstance(part, _Raw) else part for part in parts]
+            found[number] = error
+            continue
+        if columns.is_packed:
+            found[number] = decode(columns, catalogue, now_ms, sent[number][1])
+        else:
+            lists.append((number, columns))
+    whole = Columns()
+    for _number, columns in lists:
+        whole.add(columns)
+    rights = [(sent[number][1], len(columns)) for number, columns in lists]
+    checked = _check(whole, [len(columns) for _, columns in lists], rights, catalogue, now_ms)
+    for (number, _), batch in zip(lists, checked.batches(), strict=True):
+        found[number] = batch
+    return [each for each in found if each is not None]
 
 
-def _parse(body: bytes) -> _Raw:
-    if len(body) > MAX_BYTES:
-        raise BatchError(
-            "too_large", f"The body has {len(body)} bytes; send at most {MAX_BYTES} and split larger batches"
-        )
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BatchError(
-            "malformed", f"The body is not JSON: {error}; send UTF-8 JSON without NaN or Infinity"
-        ) from None
-    return _columns(document)
+def decode(columns: Columns, catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Batch:
+    """Check columns that came some other way."""
+    return _check(columns, [len(columns)], [(allowed, len(columns))], catalogue, now_ms).batches()[0]
 
 
 def decode_csv(text: str, catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Batch:
     """Decode a CSV back-fill; a row's number in a rejection counts data rows from 0."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    names = [name.strip().lower() for name in reader.fieldnames or []]
-    missing = {"series", "time", "value"} - set(names)
-    if missing:
-        raise BatchError(
-            "malformed", f"The header is {names}; columns {sorted(missing)} are missing (unit is optional)"
-        )
-    reader.fieldnames = names
-    raw = _Raw([], [], [], [] if "unit" in names else None)
-    try:
-        for row in reader:
-            raw.series.append(row["series"])
-            raw.time.append(_number(row["time"]))
-            raw.value.append(_number(row["value"]))
-            if raw.unit is not None:
-                raw.unit.append(row["unit"])
-    except csv.Error as error:
-        raise BatchError("malformed", f"Line {reader.line_num} is not CSV: {error}") from None
-    return _check([_limited(raw)], [allowed], catalogue, now_ms)[0]
+    return decode(wire.parse_csv(text), catalogue, now_ms, allowed)
 
 
-def _number(text: str | None) -> object:
-    try:
-        return float(text or "")
-    except ValueError:
-        return text
+@dataclass(frozen=True)
+class Lot:
+    """What many bodies of one sender came to: the rows that are good, and which bodies were not taken whole."""
+
+    series: Ints
+    time_ms: Ints
+    value: Floats
+    refused: Counter[Reason]
+    unreadable: Mapping[int, BatchError]
+    short: Mapping[int, tuple[int, Mapping[Reason, int]]]
+    """By the number of the body: rows taken, and rows refused by reason."""
+
+    def __len__(self) -> int:
+        return len(self.series)
 
 
-def _columns(document: object) -> _Raw:
-    if isinstance(document, dict) and isinstance(document.get("readings"), list):
-        document = document["readings"]
-    if isinstance(document, list):
-        rows = [row if isinstance(row, dict) else {} for row in document]
-        units = [row.get("unit") for row in rows] if any("unit" in row for row in rows) else None
-        return _limited(
-            _Raw([r.get("series") for r in rows], [r.get("time") for r in rows], [r.get("value") for r in rows], units)
-        )
-    form = 'send {"series": [...], "time": [...], "value": [...]} or a list of {"series", "time", "value", "unit"}'
-    if not isinstance(document, dict):
-        raise BatchError("malformed", f"The body is a {type(document).__name__}; {form}")
-    series, time, value, unit = (document.get(name) for name in ("series", "time", "value", "unit"))
-    if not isinstance(series, list) or not isinstance(value, list):
-        raise BatchError("malformed", f"series and value must be lists; {form}")
-    if not isinstance(time, list):
-        time = [time] * len(series)
-    if unit is not None and not isinstance(unit, list):
-        unit = [unit] * len(series)
-    if not len(series) == len(time) == len(value) == len(unit if unit is not None else series):
-        lengths = f"series {len(series)}, time {len(time)}, value {len(value)}"
-        raise BatchError("malformed", f"The columns differ in length ({lengths}); send one entry per reading in each")
-    return _limited(_Raw(series, time, value, unit))
+def decode_lot(bodies: Sequence[bytes], catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Lot:
+    """Decode many bodies of one sender at once, as `decode_json` would one by one, without a batch for each."""
+    gathered, unreadable = wire.gather(bodies)
+    refused: Counter[Reason] = Counter()
+    short: dict[int, tuple[int, Mapping[Reason, int]]] = {}
+    kept: list[tuple[Ints, Ints, Floats]] = []
+    for part in gathered:
+        found = _check(part.columns, part.sizes, [(allowed, len(part.columns))], catalogue, now_ms)
+        kept.append(found.good())
+        for at, reasons in found.refuse.count.items():
+            refused.update(reasons)
+            short[part.bodies[at]] = (part.sizes[at] - sum(reasons.values()), reasons)
+    if len(kept) == 1:
+        series, time_ms, value = kept[0]
+    else:
+        empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float64))
+        series, time_ms, value = (np.concatenate(each) for each in zip(empty, *kept, strict=True))
+    return Lot(series, time_ms, value, refused, unreadable, short)
 
 
-def _limited(raw: _Raw) -> _Raw:
-    n = len(raw.series)
-    if n > MAX_ROWS:
-        raise BatchError(
-            "too_many_rows", f"The body has {n} readings; send at most {MAX_ROWS} and split larger batches"
-        )
-    return raw
+@dataclass(frozen=True)
+class _Checked:
+    """Rows of several bodies, checked at once."""
+
+    position: Ints
+    time_ms: Ints
+    value: Floats
+    refuse: _Refusals
+
+    def good(self) -> tuple[Ints, Ints, Floats]:
+        """The rows taken."""
+        if not self.refuse.count:
+            return self.position, self.time_ms, self.value
+        kept = ~self.refuse.bad
+        return self.position[kept], self.time_ms[kept], self.value[kept]
+
+    def batches(self) -> list[Batch]:
+        """One batch for each body."""
+        found = []
+        for number, (begin, end) in enumerate(pairwise(self.refuse.edges)):
+            counted = self.refuse.count.get(number)
+            kept = begin + np.flatnonzero(~self.refuse.bad[begin:end]) if counted else slice(begin, end)
+            listed = sorted(self.refuse.listed.get(number, []), key=lambda each: each.row)
+            found.append(Batch(self.position[kept], self.time_ms[kept], self.value[kept], listed, dict(counted or {})))
+        return found
 
 
-def _joined(parts: Sequence[_Raw]) -> _Raw:
-    if len(parts) == 1:
-        return parts[0]
-    units = None
-    if any(part.unit is not None for part in parts):
-        units = [each for part in parts for each in (part.unit or [None] * len(part.series))]
-    return _Raw(
-        [each for part in parts for each in part.series],
-        [each for part in parts for each in part.time],
-        [each for part in parts for each in part.value],
-        units,
-    )
-
-
-def _check(parts: Sequence[_Raw], allowed: Sequence[Allowed | None], catalogue: Catalogue, now_ms: int) -> list[Batch]:
-    """Check the rows of several bodies at once; one batch for each."""
-    raw = _joined(parts)
-    edges = [0, *accumulate(len(part.series) for part in parts)]
-    refuse = _Refusals(edges)
-    known = catalogue.codes
-    position = np.array([known.get(c, -1) if type(c) is str else -1 for c in raw.series], np.int64)
-    unknown = np.flatnonzero(position < 0).tolist()
-    for row in unknown:
-        text = type(raw.series[row]) is str
-        refuse(
-            row, Reason.UNKNOWN_SERIES if text else Reason.MALFORMED, "series", raw.series[row],
-            "must be the code of a registered series", "register the series, or correct the code",
-        )  # fmt: skip
-    for number, may_write in enumerate(allowed):
-        if may_write is None:
-            continue
-        for row in range(edges[number], edges[number + 1]):
-            if position[row] >= 0 and not may_write(raw.series[row]):
-                refuse(
-                    row, Reason.FORBIDDEN, "series", raw.series[row], "this token may not write it", "use its own token"
-                )
-
+def _check(
+    raw: Columns, sizes: Sequence[int], rights: Sequence[tuple[Allowed | None, int]], catalogue: Catalogue, now_ms: int
+) -> _Checked:
+    """Check the rows of several bodies. `sizes` are their rows; `rights` say what may be written in the next so many rows."""
+    refuse = _Refusals([0, *accumulate(sizes)])
+    position = _positions(raw.series, catalogue, refuse)
+    begin = 0
+    for allowed, rows in rights:
+        if allowed is not None:
+            _forbid(raw.series, position, begin, begin + rows, allowed, catalogue, refuse)
+        begin += rows
     time_ms = _times(raw.time, refuse)
     value = _values(raw.value, refuse)
     if raw.unit is not None:
@@ -267,12 +259,47 @@ def _check(parts: Sequence[_Raw], allowed: Sequence[Allowed | None], catalogue: 
     else:
         _registered_units(position, value, catalogue)
     _bounds(raw, position, time_ms, value, catalogue, now_ms, refuse)
-    batches = []
-    for number, (begin, end) in enumerate(pairwise(edges)):
-        kept = begin + np.flatnonzero(~refuse.bad[begin:end]) if refuse.count[number] else slice(begin, end)
-        listed = sorted(refuse.listed[number], key=lambda each: each.row)
-        batches.append(Batch(position[kept], time_ms[kept], value[kept], listed, dict(refuse.count[number])))
-    return batches
+    return _Checked(position, time_ms, value, refuse)
+
+
+def _positions(column: Any, catalogue: Catalogue, refuse: _Refusals) -> Ints:
+    known = catalogue.codes
+    if isinstance(column, np.ndarray):
+        position = catalogue.numbered(column)
+    else:
+        kinds = set(map(type, column))
+        if kinds == {int}:
+            position = catalogue.numbered(np.array(column, np.float64))
+        else:
+            position = np.array([known.get(c, -1) if type(c) is str else -1 for c in column], np.int64)
+            numbers = [row for row, c in enumerate(column) if type(c) is int] if int in kinds else []
+            if numbers:
+                position[numbers] = catalogue.numbered(np.array([column[row] for row in numbers], np.float64))
+    for row in np.flatnonzero(position < 0).tolist():
+        named = isinstance(column[row], str | int | np.integer) and type(column[row]) is not bool
+        refuse(
+            row, Reason.UNKNOWN_SERIES if named else Reason.MALFORMED, "series", column[row],
+            "must be the code or the number of a registered series", "register the series, or correct the code",
+        )  # fmt: skip
+    return position
+
+
+def _forbid(
+    column: Any, position: Ints, begin: int, end: int, allowed: Allowed, catalogue: Catalogue, refuse: _Refusals
+) -> None:
+    mine = position[begin:end]
+    known = np.flatnonzero(mine >= 0)
+    if isinstance(allowed, Prefix) or len(known) > len(catalogue.codes):
+        rows = known[~catalogue.may_write(allowed)[mine[known]]].tolist()
+    else:
+        names = column[begin:end] if all(type(c) is str for c in column[begin:end]) else None
+        codes = names or list(catalogue.codes)
+        rows = [row for row in known.tolist() if not allowed(codes[row] if names else codes[mine[row]])]
+    for row in rows:
+        refuse(
+            begin + row, Reason.FORBIDDEN, "series", column[begin + row],
+            "this token may not write it", "use its own token",
+        )  # fmt: skip
 
 
 class _Refusals:
@@ -284,25 +311,27 @@ class _Refusals:
     def __init__(self, edges: Sequence[int]) -> None:
         self.edges = edges
         self.bad = np.zeros(edges[-1], np.bool_)
-        self.count: list[Counter[Reason]] = [Counter() for _ in edges[1:]]
-        self.listed: list[list[Rejection]] = [[] for _ in edges[1:]]
+        self.count: dict[int, Counter[Reason]] = {}
+        self.listed: dict[int, list[Rejection]] = {}
 
     def __call__(self, row: int, reason: Reason, name: str, value: object, rule: str, remedy: str) -> None:
         if self.bad[row]:
             return
         self.bad[row] = True
         body = bisect_right(self.edges, row) - 1
-        self.count[body][reason] += 1
-        if len(self.listed[body]) < _LISTED:
-            shown = Rejection(row - self.edges[body], reason, name, str(value)[:80], rule, remedy)
-            self.listed[body].append(shown)
+        self.count.setdefault(body, Counter())[reason] += 1
+        listed = self.listed.setdefault(body, [])
+        if len(listed) < _LISTED:
+            listed.append(Rejection(row - self.edges[body], reason, name, str(value)[:80], rule, remedy))
 
 
-def _values(column: list[Any], refuse: _Refusals) -> Floats:
-    if set(map(type, column)) <= {int, float}:
+def _values(column: Any, refuse: _Refusals) -> Floats:
+    if isinstance(column, np.ndarray):
+        found = column
+    elif set(map(type, column)) <= {int, float}:
         found = np.array(column, np.float64)
     else:
-        found = np.array([v if type(v) in (int, float) else math.nan for v in column], np.float64)
+        found = np.array([v if type(v) in _SIMPLE else math.nan for v in column], np.float64)
     for row in np.flatnonzero(~np.isfinite(found)).tolist():
         refuse(
             row,
@@ -315,9 +344,8 @@ def _values(column: list[Any], refuse: _Refusals) -> Floats:
     return found
 
 
-def _times(column: list[Any], refuse: _Refusals) -> Ints:
-    kinds = set(map(type, column))
-    if kinds <= {int, float}:
+def _times(column: Any, refuse: _Refusals) -> Ints:
+    if isinstance(column, np.ndarray) or set(map(type, column)) <= {int, float}:
         number = np.array(column, np.float64)
     else:
         parsed: dict[object, float] = {}
@@ -328,7 +356,7 @@ def _times(column: list[Any], refuse: _Refusals) -> Ints:
                     parsed[text] = _iso_ms(text)
                 number[row] = parsed[text]
             else:
-                number[row] = text if type(text) in (int, float) else math.nan
+                number[row] = text if type(text) in _SIMPLE else math.nan
     seconds = np.abs(number) < 1e11
     with np.errstate(invalid="ignore", over="ignore"):
         ms = np.where(seconds, number * 1000.0, number)
@@ -352,7 +380,7 @@ def _iso_ms(text: str) -> float:
     return delta.days * 86_400_000.0 + delta.seconds * 1000.0 + delta.microseconds / 1000.0
 
 
-def _convert(raw: _Raw, position: Ints, value: Floats, catalogue: Catalogue, refuse: _Refusals) -> None:
+def _convert(raw: Columns, position: Ints, value: Floats, catalogue: Catalogue, refuse: _Refusals) -> None:
     factors: dict[tuple[int, object], tuple[float, float] | None] = {}
     for row, unit in enumerate(raw.unit or []):
         at = int(position[row])
@@ -387,7 +415,7 @@ def _registered_units(position: Ints, value: Floats, catalogue: Catalogue) -> No
 
 
 def _bounds(
-    raw: _Raw, position: Ints, time_ms: Ints, value: Floats, catalogue: Catalogue, now_ms: int, refuse: _Refusals
+    raw: Columns, position: Ints, time_ms: Ints, value: Floats, catalogue: Catalogue, now_ms: int, refuse: _Refusals
 ) -> None:
     for row in np.flatnonzero(time_ms > now_ms + FUTURE_MS).tolist():
         refuse(

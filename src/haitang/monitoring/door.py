@@ -20,7 +20,18 @@ from django.utils import timezone
 
 from haitang.accounts.verbs import Refused
 from haitang.monitoring import counts, edition, gate, intake
-from haitang.monitoring.batch import Allowed, Batch, BatchError, Reason, Rejection, decode_all, decode_csv
+from haitang.monitoring.batch import (
+    Allowed,
+    Batch,
+    BatchError,
+    Lot,
+    Prefix,
+    Reason,
+    Rejection,
+    decode_all,
+    decode_csv,
+    decode_lot,
+)
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
@@ -83,7 +94,42 @@ def receive_all(space: Space, parcels: Sequence[Parcel], *, strict: bool = False
     return receipts
 
 
-def _group(source: str, at: datetime, batches: Sequence[Batch], network: edition.Network) -> intake.Group:
+@dataclass(frozen=True)
+class Sack:
+    """Many bodies of one sender, for `receive_sacks`."""
+
+    bodies: Sequence[bytes]
+    source: str
+    allowed: Allowed | None = None
+    received_at: datetime | None = None
+
+
+def receive_sacks(space: Space, sacks: Sequence[Sack]) -> list[Lot]:
+    """Take in what many small messages brought, with one commit and without a receipt for each.
+
+    What comes back says of each sack which bodies could not be read and which were not taken whole.
+    """
+    if not space.is_open:
+        raise Refused("This exercise is closed; it takes no readings any more")
+    network = edition.network()
+    now_ms = round(now(space).astimezone(UTC).timestamp() * 1000)
+    lots = [decode_lot(sack.bodies, network.catalogue, now_ms, sack.allowed) for sack in sacks]
+    tally = _not_counted_yet(space)
+    together: defaultdict[tuple[str, datetime], list[Lot]] = defaultdict(list)
+    arrived = timezone.now()
+    for sack, lot in zip(sacks, lots, strict=True):
+        if lot.unreadable:
+            tally[sack.source, "body_refused"] += len(lot.unreadable)
+        for reason, number in lot.refused.items():
+            tally[sack.source, reason.value] += number
+        if len(lot):
+            together[sack.source, sack.received_at or arrived].append(lot)
+    if together or tally:
+        gate.enter(space, [_group(source, at, found, network) for (source, at), found in together.items()], tally)
+    return lots
+
+
+def _group(source: str, at: datetime, batches: Sequence[Batch | Lot], network: edition.Network) -> intake.Group:
     """What one sender sent at one time, in one piece."""
     return intake.Group(
         source, at, network.ids[np.concatenate([each.series for each in batches])],
@@ -109,7 +155,7 @@ def _not_counted_yet(space: Space) -> Counter[tuple[str, str]]:
 
 def by_prefix(prefix: str) -> Allowed | None:
     """May write the series whose codes begin so; an empty prefix allows all."""
-    return (lambda code: code.startswith(prefix)) if prefix else None
+    return Prefix(prefix) if prefix else None
 
 
 def _decode(parcels: Sequence[Parcel], network: edition.Network, now_ms: int) -> list[Batch | BatchError]:

@@ -79,4 +79,5 @@ def _load(now: int) -> Network:
             continue  # forms and the pack loader refuse such a rule; one that came another way must not stop the rest
         specs.append(spec)
     rules = compile_rules(known, specs)
-    return Network(now, Catalogue.of([(code, q, unit, low, high) for _, code, q, unit, low, high in series]), rules)
+    rows = [(code, q, unit, low, high) for _, code, q, unit, low, high in series]
+    return Network(now, Catalogue.of(rows, rules.series_ids), rules)

@@ -49,7 +49,8 @@ def test_one_time_serves_all_columns():
     ("row", "reason", "field"),
     [
         ({"series": "C-TIDE", "time": NOW, "value": 1}, Reason.UNKNOWN_SERIES, "series"),
-        ({"series": 7, "time": NOW, "value": 1}, Reason.MALFORMED, "series"),
+        ({"series": 7, "time": NOW, "value": 1}, Reason.UNKNOWN_SERIES, "series"),
+        ({"series": 7.0, "time": NOW, "value": 1}, Reason.MALFORMED, "series"),
         ({"series": ["A-TIDE"], "time": NOW, "value": 1}, Reason.MALFORMED, "series"),
         ({"series": "A-TIDE", "time": NOW, "value": 1, "unit": "hPa"}, Reason.WRONG_UNIT, "unit"),
         ({"series": "A-TIDE", "time": NOW, "value": 1, "unit": {}}, Reason.WRONG_UNIT, "unit"),
