@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import json_script
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from haitang import frame as offered
@@ -30,7 +33,6 @@ class Link:
     label: Any
     icon: str
     url: str
-    current: bool
 
 
 def address(name: str, *args: Any) -> str:
@@ -113,9 +115,9 @@ class Frame:
         return address(MAP_CATALOGUE)
 
     @cached_property
-    def strings(self) -> dict[str, str]:
-        """The texts of the page's program."""
-        return texts()
+    def strings(self) -> SafeString:
+        """The texts of the page's program, as the page carries them."""
+        return _strings(get_language() or "")
 
     @cached_property
     def demo(self) -> bool:
@@ -138,22 +140,46 @@ class Frame:
         return str(getattr(settings, "DEMO_PASSWORD", ""))
 
     @cached_property
-    def menu(self) -> list[tuple[Any, list[Link]]]:
+    def menu(self) -> SafeString:
         """The navigation of whoever signed in, the longest matching address marked as current."""
         user = getattr(self._request, "user", None)
         if user is None:
-            return []
-        path = self._request.path
-        found = [
-            (group.label, [(item, url) for item in items if (url := address(item.url, *item.args))])
+            return SafeString()
+        path, groups = self._request.path, _navigation(user)
+        urls = (line.url for _, lines in groups for line in lines)
+        here = max((url for url in urls if _leads_to(url, path)), key=len, default="")
+        return _drawn(groups, here)
+
+
+Navigation = tuple[tuple[str, tuple[Link, ...]], ...]
+_NAVIGATIONS: dict[tuple[str, str, int], Navigation] = {}
+
+
+def _navigation(user: Any) -> Navigation:
+    """The navigation of a role in a language: some forty addresses and texts, put together once in a process."""
+    key = (user.role if user.is_authenticated else "", get_language() or "", len(offered.MENU))
+    if key not in _NAVIGATIONS:
+        groups = (
+            (group, [(item, url) for item in items if (url := address(item.url, *item.args))])
             for group, items in offered.menu_of(user)
-        ]
-        here = max((url for _, pairs in found for _, url in pairs if _leads_to(url, path)), key=len, default=None)
-        return [
-            (label, [Link(item.label, item.icon, url, url == here) for item, url in pairs])
-            for label, pairs in found
+        )
+        _NAVIGATIONS[key] = tuple(
+            (str(group.label), tuple(Link(str(item.label), item.icon, url) for item, url in pairs))
+            for group, pairs in groups
             if pairs
-        ]
+        )
+    return _NAVIGATIONS[key]
+
+
+@lru_cache(maxsize=1024)
+def _drawn(groups: Navigation, here: str) -> SafeString:
+    """The navigation as a page carries it: it differs by role, language and place only."""
+    return SafeString(render_to_string("shell/parts/side.html", {"groups": groups, "here": here}))
+
+
+@lru_cache(maxsize=8)
+def _strings(_language: str) -> SafeString:
+    return json_script(texts(), "strings")
 
 
 def _leads_to(url: str, path: str) -> bool:

@@ -42,8 +42,12 @@ def icon(name: str, size: str = "") -> SafeString:
     """A Tabler icon by its name; `size` is "", "sm" or "lg"."""
     if not name:
         return mark_safe("")
-    kind = f"icon icon-{size}" if size else "icon"
-    return format_html('<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>', kind, _sprite(), name)
+    return _icon(f"icon icon-{size}" if size else "icon", _sprite(), name)
+
+
+@lru_cache(maxsize=1024)
+def _icon(kind: str, sprite: str, name: str) -> SafeString:
+    return format_html('<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>', kind, sprite, name)
 
 
 @register.filter
