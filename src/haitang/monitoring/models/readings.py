@@ -24,6 +24,76 @@ class Reading(models.Model):
     value = models.FloatField()
 
 
+class Tail(models.Model):
+    """Readings that were stored and are not sealed yet: what one step of the evaluator found new, by series and time.
+
+    Read and written through `store.py`, `tail.py` and `sealing.py` only, as the three tables below.
+    """
+
+    space = models.ForeignKey(Space, models.CASCADE, related_name="+")
+    rows = models.PositiveIntegerField()
+    written_at = models.DateTimeField()
+    # Random, so that a process knows the row it remembers from another that took its number after a roll-back.
+    stamp = models.BigIntegerField()
+    payload = models.BinaryField()
+
+    class Meta:
+        indexes = (models.Index(fields=("space", "id"), name="monitoring_tail_next"),)
+
+
+class Chunk(models.Model):
+    """Sealed readings of sixteen neighbouring series over a stretch of time (`chunk_codec.py`).
+
+    `figures` has count, lowest, highest, sum, first and last of each series, so that most questions leave the payload
+    alone. Foreign keys to series are not kept: the door knows its series.
+    """
+
+    class Level(models.IntegerChoices):
+        """How far chunks were put together. A `period` is a day; of MONTH, 32 days."""
+
+        FRESH = 0, "as sealed"
+        DAY = 1, "a day"
+        MONTH = 2, "thirty-two days of few readings"
+        FULL_DAY = 3, "a day of many readings"
+
+    space = models.ForeignKey(Space, models.CASCADE, related_name="+")
+    block = models.IntegerField()
+    level = models.PositiveSmallIntegerField(choices=Level)
+    period = models.BigIntegerField()
+    first_ms = models.BigIntegerField()
+    last_ms = models.BigIntegerField()
+    rows = models.PositiveIntegerField()
+    figures = models.BinaryField()
+    payload = models.BinaryField()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("space", "block", "last_ms"), name="monitoring_chunk_span"),
+            models.Index(
+                fields=("space", "level", "block", "period"), name="monitoring_chunk_loose",
+                condition=models.Q(level__in=(0, 1)),
+            ),
+        )  # fmt: skip
+
+
+class SealedNewest(models.Model):
+    """The newest sealed reading of each of 16,384 neighbouring series, so that a process that starts has them at once."""
+
+    space = models.ForeignKey(Space, models.CASCADE, related_name="+")
+    part = models.IntegerField()
+    payload = models.BinaryField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("space", "part"), name="monitoring_one_newest"),)
+
+
+class Sealing(models.Model):
+    """Another random number with every sealing of a space's readings. Locking this row makes one process the sealer."""
+
+    space = models.OneToOneField(Space, models.CASCADE, primary_key=True, related_name="+")
+    generation = models.BigIntegerField(default=0)
+
+
 class Intake(models.Model):
     """One group of readings as it became durable, in order of arrival. Pruned once a snapshot covers it."""
 
