@@ -1,6 +1,8 @@
 """What monitoring stores: the network (stations, series, rules), what it said (readings), what that meant (alarms)."""
 
 from haitang.monitoring.models.alarms import Alarm, AlarmKind, AlarmState
+from haitang.monitoring.models.equipment import Equipment, EquipmentKind, VideoPoint
+from haitang.monitoring.models.events import Episode, Hazard
 from haitang.monitoring.models.network import Colour, Rule, Series, Station, StationKind
 from haitang.monitoring.models.readings import (
     Chunk,
@@ -8,24 +10,28 @@ from haitang.monitoring.models.readings import (
     Evaluator,
     IngestCount,
     Intake,
-    Reading,
     SealedNewest,
     Sealing,
     Tail,
 )
 from haitang.monitoring.models.sensorthings import StaAmendment, StaKind, StaRecord
+from haitang.monitoring.models.watching import Chain, WatchItem, WatchState
 
 __all__ = [
     "Alarm",
     "AlarmKind",
     "AlarmState",
+    "Chain",
     "Chunk",
     "Colour",
     "Edition",
+    "Episode",
+    "Equipment",
+    "EquipmentKind",
     "Evaluator",
+    "Hazard",
     "IngestCount",
     "Intake",
-    "Reading",
     "Rule",
     "SealedNewest",
     "Sealing",
@@ -36,4 +42,7 @@ __all__ = [
     "Station",
     "StationKind",
     "Tail",
+    "VideoPoint",
+    "WatchItem",
+    "WatchState",
 ]

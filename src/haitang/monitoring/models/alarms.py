@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.scope import Scope, ScopedManager
+from haitang.monitoring.models.events import Episode
 from haitang.monitoring.models.network import Colour, Rule, Series, Station
 from haitang.monitoring.quantities import shown
 from haitang.spaces.models import Space
@@ -82,6 +83,23 @@ class Alarm(models.Model):
     assignee = models.ForeignKey(
         "accounts.Organisation", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("assigned to")
     )
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("person"),
+    )
+    episode = models.ForeignKey(
+        Episode, models.PROTECT, null=True, blank=True, related_name="alarms", verbose_name=_("event")
+    )
+    # While shelved an open alarm is off the desk; it comes back by itself at this time, or at once when it rises.
+    shelved_until = models.DateTimeField(_("shelved until"), null=True, blank=True)
+    shelved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("shelved by")
+    )
+    shelf_reason = models.CharField(_("reason for shelving"), max_length=200, blank=True)
 
     scope = Scope(place="place__path", organisation="station__operator__path")
     objects = ScopedManager()
@@ -98,7 +116,15 @@ class Alarm(models.Model):
                 name="monitoring_one_open_alarm",
             ),
         )
-        indexes = (models.Index(fields=("space", "state", "-opened_at"), name="monitoring_alarm_board"),)
+        indexes = (
+            models.Index(fields=("space", "state", "-opened_at"), name="monitoring_alarm_board"),
+            # What comes back from the shelf.
+            models.Index(
+                fields=("space", "shelved_until"),
+                condition=Q(shelved_until__isnull=False),
+                name="monitoring_alarm_shelf",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.station} {self.what}"
@@ -114,6 +140,11 @@ class Alarm(models.Model):
     def symbol(self) -> str:
         """The unit as people write it."""
         return shown(self.unit)
+
+    @property
+    def is_shelved(self) -> bool:
+        """Whether it is off the desk for a while."""
+        return self.shelved_until is not None
 
     @property
     def is_open(self) -> bool:

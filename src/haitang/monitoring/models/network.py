@@ -148,6 +148,8 @@ class Series(models.Model):
     label_zh = models.CharField(_("label (Chinese)"), max_length=60, blank=True)
     label_en = models.CharField(_("label (English)"), max_length=60, blank=True)
     datum = models.CharField(_("height datum"), max_length=60, blank=True)
+    # Of what, where the quantity does not say it: "褐飞虱 Nilaparvata lugens" of a trap, "液氨 NH3" of a gas sensor.
+    subject = models.CharField(_("species or substance"), max_length=80, blank=True)
     interval_s = models.PositiveIntegerField(_("interval (s)"), default=300, validators=[MinValueValidator(1)])
     low = models.FloatField(_("lowest plausible value"), null=True, blank=True)
     high = models.FloatField(_("highest plausible value"), null=True, blank=True)
