@@ -1,17 +1,25 @@
 """The rule kernel: many readings of many series against their rules at once, in NumPy.
 
 What it promises, for any stream of readings: one batch or many give the same transitions and the same state; a reading
-given twice changes nothing; a late reading counts in the windows that still reach it and never reopens the past.
+given twice changes nothing; a late reading counts in the windows that still reach it and never reopens the past. A
+duration that ends between two readings ends at its own moment, whether `tick` finds that or the next reading does: so a
+stream with ticks (live, replayed) and one without (a back-test) give the same, if no reading comes after a tick that is
+later than it. Colours of single rules are told at once; of those that depend on others by `tick` (see `compound.py`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
-from haitang.monitoring import windows
+from haitang.monitoring import compound, windows
 from haitang.monitoring.rules import (
     AGGREGATES,
+    MICRO,
     NEVER,
+    PAIR_GAP_MS,
     Aggregate,
     Bools,
     Floats,
@@ -19,10 +27,12 @@ from haitang.monitoring.rules import (
     Levels,
     Outcome,
     RuleSet,
+    Stage,
     State,
     Transitions,
 )
 
+QUOTIENTS = frozenset({Aggregate.RATE, Aggregate.TREND, Aggregate.BASELINE})
 _COLOURS = np.arange(1, 5, dtype=np.int8)
 
 
@@ -35,10 +45,68 @@ def evaluate(
     the windows, which are judged again at the newest time. With `reuse` the given state's arrays are written to.
     """
     state = state if reuse else state.copy()
+    if not len(series):
+        return Outcome(state, Transitions.none(), np.zeros(0, np.bool_), np.zeros(0, np.int64), moved=False)
+    if not len(rules.pair_series):
+        return _told(_evaluate(state, rules, series, time_ms, values), rules)
+    extra = _differences(state, rules, series, time_ms, values)
+    cause = np.concatenate([np.arange(len(series)), extra[0]])
+    order = np.argsort(cause, kind="stable")
+    columns = zip((series, time_ms, values), extra[1:], strict=True)
+    outcome = _evaluate(state, rules, *(np.concatenate(pair)[order] for pair in columns))
+    cause = cause[order]
+    found = outcome.transitions
+    found = replace(found, row=np.where(found.row >= 0, cause[found.row], found.row))
+    late = np.zeros(len(series), np.bool_)
+    late[cause[outcome.late & (order < len(series))]] = True
+    return _told(replace(outcome, transitions=Transitions.join([found]), late=late), rules)
+
+
+def _told(outcome: Outcome, rules: RuleSet) -> Outcome:
+    """What single rules did; what the second stage wants to know waits in its queue."""
+    compound.listen(outcome.state, rules, outcome.transitions)
+    found = outcome.transitions
+    plain = rules.stage[found.rule] == Stage.PLAIN
+    if plain.all():
+        return outcome
+    return replace(outcome, transitions=found.pick(plain))
+
+
+def _differences(
+    state: State, rules: RuleSet, series: Ints, time_ms: Ints, values: Floats
+) -> tuple[Ints, Ints, Ints, Floats]:
+    """Readings of the differences: (row that brings it about, series, time, value).
+
+    A difference is read when both series have been heard anew; its time is that up to which both are known, its value
+    that of their newest readings.
+    """
+    rows: list[tuple[int, int, int, float]] = []
+    touched = np.isin(series, np.concatenate([rules.pair_left, rules.pair_right]))
+    for left, right, own in zip(
+        rules.pair_left.tolist(), rules.pair_right.tolist(), rules.pair_series.tolist(), strict=True
+    ):
+        mine = np.flatnonzero(touched & ((series == left) | (series == right)))
+        newest = {side: (int(state.last_ms[side]), float(state.last_value[side])) for side in (left, right)}
+        done = int(state.last_ms[own])
+        for row, side, at, value in zip(
+            mine.tolist(), series[mine].tolist(), time_ms[mine].tolist(), values[mine].tolist(), strict=True
+        ):
+            if at <= newest[side][0]:
+                continue
+            newest[side] = (at, value)
+            (a, x), (b, y) = newest[left], newest[right]
+            if min(a, b) > done and abs(a - b) <= PAIR_GAP_MS:
+                done = min(a, b)
+                rows.append((row, own, done, x - y))
+    table: list[Any] = [np.array(column, kind) for column, kind in zip(
+        zip(*rows, strict=True) if rows else ((),) * 4, (np.int64, np.int64, np.int64, np.float64), strict=True
+    )]  # fmt: skip
+    return table[0], table[1], table[2], table[3]
+
+
+def _evaluate(state: State, rules: RuleSet, series: Ints, time_ms: Ints, values: Floats) -> Outcome:
     n = len(series)
     late = np.zeros(n, np.bool_)
-    if n == 0:
-        return Outcome(state, Transitions.none(), late, np.zeros(0, np.int64))
     order = np.argsort(series, kind="stable")
     s, t, v = (series[order].astype(np.int64), time_ms[order].astype(np.int64), values[order].astype(np.float64))
     first = np.ones(n, np.bool_)
@@ -73,22 +141,91 @@ def evaluate(
 
 
 def tick(state: State, rules: RuleSet, now_ms: int, *, reuse: bool = False) -> Outcome:
-    """Let time pass: raise the silences that are due at `now_ms`, each stamped with the moment it fell due."""
+    """Let time pass: silences and durations that ended before `now_ms`, each at its own moment; then the second stage."""
     state = state if reuse else state.copy()
     none = np.zeros(0, np.int64)
+    parts = [silences] if len(silences := _fallen_silent(state, rules, now_ms)) else []
+    # More than once: what has fallen asleep by then begins another duration.
+    while (part := _run_out(state, rules, now_ms)) is not None:
+        parts.append(part)
+    found = Transitions.join(parts) if parts else Transitions.none()
+    outcome = _told(Outcome(state, found, np.zeros(0, np.bool_), none, moved=bool(parts)), rules)
+    later, moved = compound.release(state, rules, now_ms)
+    joined = Transitions.join([outcome.transitions, later]) if len(later) else outcome.transitions
+    return replace(outcome, transitions=joined, moved=outcome.moved or moved)
+
+
+def reset(state: State, rules: RuleSet, now_ms: int, rule_ids: Ints, *, reuse: bool = False) -> Outcome:
+    """A person resets latched rules: what no reading meets any more is left; what is met yet stays."""
+    state = state if reuse else state.copy()
+    before = tick(state, rules, now_ms, reuse=True)
+    rule = np.flatnonzero(np.isin(rules.id, rule_ids) & rules.latch & (state.level > 0))
+    old = state.level[rule].copy()
+    state.raised[rule] &= state.since_ms[rule] != NEVER
+    state.level[rule] = (state.raised[rule] * _COLOURS).max(axis=1, initial=0)
+    peak, peak_ms = state.peak[rule].copy(), state.peak_ms[rule].copy()
+    off = rule[state.level[rule] == 0]
+    state.peak[off], state.peak_ms[off] = np.nan, NEVER
+    changed = np.flatnonzero(state.level[rule] != old)
+    pick = rule[changed]
+    found = Transitions(
+        rule=pick, row=np.full(len(pick), -1, np.int64), time_ms=np.full(len(pick), now_ms, np.int64),
+        value=state.last_value[rules.series[pick]], old=old[changed], new=state.level[pick],
+        peak=peak[changed], peak_ms=peak_ms[changed],
+    )  # fmt: skip
+    compound.listen(state, rules, found)
+    told = found.pick(rules.stage[found.rule] != Stage.INHIBITED)
+    return replace(before, transitions=Transitions.join([before.transitions, told]), moved=True)
+
+
+def _fallen_silent(state: State, rules: RuleSet, now_ms: int) -> Transitions:
     last = state.last_ms[rules.series]
     due = (rules.silence_ms > 0) & (state.level == 0) & (last != NEVER) & (now_ms - last > rules.silence_ms)
     rule = np.flatnonzero(due)
+    rule = rule[_awake(rules, rule, last[rule] + rules.silence_ms[rule])]
     if not len(rule):
-        return Outcome(state, Transitions.none(), np.zeros(0, np.bool_), none)
+        return Transitions.none()
     when = last[rule] + rules.silence_ms[rule]
     value = state.last_value[rules.series[rule]]
     _set_silent(state, rules, rule, value, when)
-    parts = Transitions(
+    return Transitions(
         rule=rule, row=np.full(len(rule), -1, np.int64), time_ms=when, value=value,
         old=np.zeros(len(rule), np.int8), new=rules.silence_level[rule], peak=value, peak_ms=when,
     )  # fmt: skip
-    return Outcome(state, Transitions.join([parts]), np.zeros(0, np.bool_), none)
+
+
+def _run_out(state: State, rules: RuleSet, now_ms: int) -> Transitions | None:
+    """What durations did that ended before `now_ms`; None where there is none."""
+    mine = np.flatnonzero((state.held_ms != NEVER) & (rules.stage[rules.timed] != Stage.COMPOUND))
+    if not len(mine):
+        return None
+    rule = rules.timed[mine]
+    since, back = state.since_ms[rule], state.back_ms[mine]
+    met, left = since + rules.hold_ms[rule][:, None], back + rules.leave_ms[mine]
+    after = state.held_ms[mine][:, None]
+    ends = np.concatenate([
+        np.where((since != NEVER) & (met > after) & (met < now_ms), met, NEVER),
+        np.where((back != NEVER) & (left > after) & (left < now_ms), left, NEVER),
+    ], axis=1)  # fmt: skip
+    at, _which = np.nonzero(ends != NEVER)
+    if not len(at):
+        return None
+    pairs = np.unique(np.stack([at, ends[ends != NEVER]]), axis=1)
+    at, when = pairs[0], pairs[1]
+    arrival = np.full(len(at), -1, np.int64)
+    return _colours(state, rules, rule[at], when, state.held[mine[at]], arrival, expand=False)[0]
+
+
+def _awake(rules: RuleSet, rule: Ints, when: Ints) -> Bools:
+    """Whether each rule is awake at its time."""
+    result = np.ones(len(rule), np.bool_)
+    mine = np.flatnonzero(rules.asleep_some[rule])
+    if len(mine):
+        local = when[mine] + rules.zone_ms[rule[mine]]
+        month = local.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64) % 12
+        hour = local // 3_600_000 % 24
+        result[mine] = (rules.months[rule[mine]] >> month & 1 == 1) & (rules.hours[rule[mine]] >> hour & 1 == 1)
+    return result
 
 
 def _frontier(last: Ints, t: Ints, first: Bools) -> Ints:
@@ -136,6 +273,7 @@ def _pass(
     within = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
     rule = begin[row] + within
     meets = (rules.silence_ms[rule] == 0) & ~(late[row] & (rules.window_ms[rule] == 0))
+    meets &= rules.stage[rule] != Stage.COMPOUND
     if merged is not None:
         repeated = np.zeros(len(s), np.bool_)
         repeated[windowed] = merged.position < 0
@@ -156,8 +294,17 @@ def _pass(
             full = merged.start[group] + merged.count[group]
             end = np.where(late[row[mine]], full, merged.position[at] + 1)
             aggregate: Aggregate = AGGREGATES[int(kind) % len(AGGREGATES)]
-            x[mine] = merged.aggregate(aggregate, int(kind) // len(AGGREGATES), group, when[row[mine]], end)
+            figure = merged.aggregate(aggregate, int(kind) // len(AGGREGATES), group, when[row[mine]], end)
+            if aggregate == Aggregate.TREND:
+                figure = merged.micro[end - 1] / MICRO + figure * rules.lead_s[rule[mine]]
+            # Quotients in whole millionths: what is 4 on paper is 4 here.
+            x[mine] = np.rint(figure * MICRO) / MICRO if aggregate in QUOTIENTS else figure
         windows.store(state, rules, merged)
+        told = ~np.isnan(x)
+        if not told.all():
+            row, rule, x = row[told], rule[told], x[told]
+            if not len(rule):
+                return Transitions.none(), np.zeros(0, np.int64)
 
     order = np.argsort(rule, kind="stable")
     rule, row = rule[order], row[order]
@@ -165,28 +312,34 @@ def _pass(
 
 
 def _colours(
-    state: State, rules: RuleSet, rule: Ints, when: Ints, value: Floats, arrival: Ints
+    state: State, rules: RuleSet, rule: Ints, when: Ints, value: Floats, arrival: Ints, *, expand: bool = True
 ) -> tuple[Transitions, Ints]:
-    """Thresholds, minimum duration and hysteresis for pairs sorted by rule, then arrival."""
+    """Thresholds, durations and hysteresis for pairs sorted by rule, then arrival."""
+    timed = rules.timer[rule] >= 0 if len(rules.timed) else np.zeros(len(rule), np.bool_)
+    if expand and timed.any():
+        pairs = _with_ends(state, rules, rule, when, value, arrival)
+        # A rule that had fallen asleep by then begins a duration there, whose end may lie between as well.
+        while len(pairs[0]) > len(rule):
+            rule, when, value, arrival = pairs
+            if rules.asleep_some[rule].any():
+                pairs = _with_ends(state, rules, rule, when, value, arrival)
+        timed = rules.timer[rule] >= 0
     n = len(rule)
-    first = np.ones(n, np.bool_)
-    first[1:] = rule[1:] != rule[:-1]
-    start = np.repeat(np.flatnonzero(first), np.diff(np.append(np.flatnonzero(first), n)))[:, None]
-    final = np.append(first[1:], True)
+    first, final, start = _runs(rule)
     index = np.arange(n)[:, None]
-    x, at = (value * rules.sign[rule])[:, None], when[:, None]
-    # NaN thresholds compare false on both sides: that colour is neither raised nor left.
-    meets, back = x >= rules.thresholds[rule], x < rules.clear[rule]
-
-    broken = np.maximum.accumulate(np.where(meets, -1, index), axis=0)
-    carried = state.since_ms[rule]
-    since = np.where(
-        broken >= start,
-        when[np.minimum(broken + 1, n - 1)],
-        np.where(carried != NEVER, carried, when[start[:, 0]][:, None]),
-    )
-    fire = meets & (at - since >= rules.hold_ms[rule][:, None])
-    event = np.maximum.accumulate(np.where(fire | back, index, -1), axis=0)
+    meets, back = _compare(rules, rule, when, value)
+    since = _since(meets, state.since_ms[rule], when, start)
+    fire = meets & (when[:, None] - since >= rules.hold_ms[rule][:, None])
+    began = np.zeros((n, 4), np.int64)
+    off = back
+    if timed.any():
+        slot = rules.timer[rule]
+        carried = np.where(timed[:, None], state.back_ms[slot] if len(rules.timed) else NEVER, NEVER)
+        began = _since(back, carried, when, start)
+        leave = np.where(timed[:, None], rules.leave_ms[slot], 0)
+        off = back & (when[:, None] - began >= leave)
+    off = off & ~rules.latch[rule][:, None]
+    event = np.maximum.accumulate(np.where(fire | off, index, -1), axis=0)
     raised = np.where(event >= start, np.take_along_axis(fire, np.maximum(event, 0), axis=0), state.raised[rule])
     level = (raised * _COLOURS).max(axis=1)
 
@@ -204,7 +357,87 @@ def _colours(
     on = level[final] > 0
     state.peak[ended] = np.where(on, peak[final], np.nan)
     state.peak_ms[ended] = np.where(on, peak_ms[final], NEVER)
+    if timed.any():
+        last = np.flatnonzero(final & timed)
+        slot = rules.timer[rule[last]]
+        state.back_ms[slot] = np.where(back[last], began[last], NEVER)
+        state.held[slot] = value[last]
+        state.held_ms[slot] = np.maximum(when[last], state.held_ms[slot])
     return transitions, rule[peaked]
+
+
+def _runs(rule: Ints) -> tuple[Bools, Bools, Ints]:
+    """Of pairs sorted by rule: which is a rule's first, which its last; [n,1] the position of the first of each."""
+    n = len(rule)
+    first = np.ones(n, np.bool_)
+    first[1:] = rule[1:] != rule[:-1]
+    heads = np.flatnonzero(first)
+    start = np.repeat(heads, np.diff(np.append(heads, n)))[:, None]
+    return first, np.append(first[1:], True), start
+
+
+def _compare(rules: RuleSet, rule: Ints, when: Ints, value: Floats) -> tuple[Bools, Bools]:
+    """[n,4] whether each threshold is met, and whether the value is back from it."""
+    x = (value * rules.sign[rule])[:, None]
+    # NaN thresholds compare false on both sides: that colour is neither raised nor left.
+    meets, back = x >= rules.thresholds[rule], x < rules.clear[rule]
+    asleep = ~_awake(rules, rule, when)
+    if asleep.any():
+        meets[asleep] = False
+        back[asleep] = ~np.isnan(rules.thresholds[rule[asleep]])
+    return meets, back
+
+
+def _since(holds: Bools, carried: Ints, when: Ints, start: Ints) -> Ints:
+    """[n,4] since when something has held without a break; `carried` is what the state knew of it."""
+    n = len(when)
+    broken = np.maximum.accumulate(np.where(holds, -1, np.arange(n)[:, None]), axis=0)
+    return np.where(
+        broken >= start,
+        when[np.minimum(broken + 1, n - 1)],
+        np.where(carried != NEVER, carried, when[start[:, 0]][:, None]),
+    )
+
+
+def _with_ends(
+    state: State, rules: RuleSet, rule: Ints, when: Ints, value: Floats, arrival: Ints
+) -> tuple[Ints, Ints, Floats, Ints]:
+    """The pairs, with one more wherever a duration ends between two: what was compared before, at that moment."""
+    first, _final, start = _runs(rule)
+    timed = rules.timer[rule] >= 0
+    slot = rules.timer[rule]
+    meets, back = _compare(rules, rule, when, value)
+    since = _since(meets, state.since_ms[rule], when, start)
+    began = _since(back, np.where(timed[:, None], state.back_ms[slot], NEVER), when, start)
+    hold, leave = rules.hold_ms[rule][:, None], np.where(timed[:, None], rules.leave_ms[slot], 0)
+    # For each pair: what ends between it and the next of its rule ...
+    following = np.flatnonzero(timed[1:] & ~first[1:])
+    upto = when[following + 1][:, None]
+    found = []
+    for holds, began_at, length in ((meets, since, hold), (back, began, leave)):
+        end = (began_at + length)[following]
+        row, _colour = hit = np.nonzero(holds[following] & (end > when[following][:, None]) & (end < upto))
+        found.append((following[row] + 1, end[hit], value[following[row]]))
+    # ... and for a rule's first pair: what ends between the state's last and it.
+    heads = np.flatnonzero(first & timed)
+    mine = slot[heads]
+    known, upto = state.held_ms[mine], when[heads][:, None]
+    for began_at, length in ((state.since_ms[rule[heads]], hold[heads]), (state.back_ms[mine], leave[heads])):
+        end = began_at + length
+        passed = (began_at != NEVER) & (known != NEVER)[:, None] & (end > known[:, None]) & (end < upto)
+        row, _colour = hit = np.nonzero(passed)
+        found.append((heads[row], end[hit], state.held[mine[row]]))
+    at, end, held = (np.concatenate(column) for column in zip(*found, strict=True))
+    if not len(at):
+        return rule, when, value, arrival
+    _pairs, once = np.unique(np.stack([at, end]), axis=1, return_index=True)
+    at, end, held = at[once], end[once], held[once]
+    order = np.lexsort((np.concatenate([np.zeros(len(at)), np.ones(len(rule))]),
+                        np.concatenate([at, np.arange(len(rule))])))  # fmt: skip
+    return (
+        np.concatenate([rule[at], rule])[order], np.concatenate([end, when])[order],
+        np.concatenate([held, value])[order], np.concatenate([arrival[at], arrival])[order],
+    )  # fmt: skip
 
 
 def _peaks(
@@ -261,6 +494,7 @@ def _silences(
     first = frontier[row] == state.last_ms[s[row]]
     was_silent = first & (state.level[rule] > 0)
     overdue = known & ~was_silent & (t[row] - frontier[row] > rules.silence_ms[rule])
+    overdue &= _awake(rules, rule, frontier[row] + rules.silence_ms[rule])
     ends = np.flatnonzero(was_silent | overdue)
     if not len(ends):
         return Transitions.none()

@@ -12,6 +12,10 @@ _SPAN = 2**43
 """More milliseconds than lie between any two readings (278 years): room for one series in a composite key."""
 
 
+LEAST_BASELINE = 10
+"""As many readings before the newest one make a baseline."""
+
+
 @dataclass(frozen=True)
 class Merged:
     """Ring and new readings of the touched series, one after the other, each series in order of time.
@@ -32,16 +36,71 @@ class Merged:
     """[n] position of each row's series among `slots`."""
 
     def aggregate(self, kind: Aggregate, window_ms: int, group: Ints, end_ms: Ints, end: Ints) -> Floats:
-        """`kind` over (end_ms - window_ms, end_ms], ending before position `end`, per query."""
+        """`kind` over (end_ms - window_ms, end_ms], ending before position `end`, per query; of a trend its slope per s.
+
+        NaN where there is no such figure yet (a rate of one reading).
+        """
         begin = np.searchsorted(self.key, group * _SPAN + (end_ms - window_ms - self.base), side="right")
         begin = np.maximum(begin, self.start[group])
+        count = end - begin
+        if kind == Aggregate.COUNT:
+            return count.astype(np.float64)
         if kind in (Aggregate.SUM, Aggregate.MEAN):
-            prefix = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.micro)])
-            divisor = MICRO if kind == Aggregate.SUM else MICRO * np.maximum(end - begin, 1)
+            prefix = _prefix(self.micro)
+            divisor = MICRO if kind == Aggregate.SUM else MICRO * np.maximum(count, 1)
             figure: Floats = (prefix[end] - prefix[begin]) / divisor
             return figure
+        if kind == Aggregate.RATE:
+            return self._rate(begin, end)
+        if kind == Aggregate.TREND:
+            return self._slope(begin, end)
+        if kind == Aggregate.BASELINE:
+            return self._deviation(begin, end)
         extreme: Floats = _extreme(self.micro, begin, end, np.maximum if kind == Aggregate.MAX else np.minimum) / MICRO
         return extreme
+
+    def _rate(self, begin: Ints, end: Ints) -> Floats:
+        """Change per hour from the first to the last reading of each query."""
+        last, first = np.maximum(end - 1, 0), np.minimum(begin, len(self.micro) - 1)
+        change = (self.micro[last] - self.micro[first]).astype(np.float64)
+        span = (self.time_ms[last] - self.time_ms[first]).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rate: Floats = change * (3_600_000 / MICRO) / np.where(span > 0, span, np.nan)
+        return rate
+
+    # Below, sums of products of whole numbers run over the end of 64 bits; their differences come back to what is exact.
+
+    def _slope(self, begin: Ints, end: Ints) -> Floats:
+        """Slope of the least-squares line, unit per second, of three readings or more; times in whole seconds."""
+        last = np.maximum(end - 1, 0)
+        t, v = (self.time_ms - self.base) // 1000, self.micro
+        t0, v0, n = t[last], v[last], end - begin
+        sum_t, sum_v, sum_tt, sum_tv = ((prefix := _prefix(each))[end] - prefix[begin] for each in (t, v, t * t, t * v))
+        # About the last reading.
+        near_tv = sum_tv - t0 * sum_v - v0 * sum_t + n * t0 * v0
+        near_tt = sum_tt - 2 * t0 * sum_t + n * t0 * t0
+        near_t, near_v = (sum_t - n * t0).astype(np.float64), (sum_v - n * v0).astype(np.float64)
+        count = n.astype(np.float64)
+        below = count * near_tt.astype(np.float64) - near_t * near_t
+        above = count * near_tv.astype(np.float64) - near_t * near_v
+        slope: Floats = above / np.where((n >= 3) & (below > 0), below, np.nan) / MICRO
+        return slope
+
+    def _deviation(self, begin: Ints, end: Ints) -> Floats:
+        """(last - mean) / deviation of the readings before the last, in thousandths of the unit; at least one of them."""
+        last = np.maximum(end - 1, 0)
+        m, n = self.micro // 1000, end - begin - 1
+        sums, squares = _prefix(m), _prefix(m * m)
+        total, m0 = sums[last] - sums[np.minimum(begin, last)], m[last]
+        square = squares[last] - squares[np.minimum(begin, last)] - 2 * m0 * total + n * m0 * m0
+        count = np.where(n >= LEAST_BASELINE, n, 1).astype(np.float64)
+        mean = (total - n * m0).astype(np.float64) / count
+        spread = np.sqrt(np.maximum(square.astype(np.float64) / count - mean * mean, 1.0))
+        return np.where(n >= LEAST_BASELINE, -mean / spread, np.nan)
+
+
+def _prefix(values: Ints) -> Ints:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
 
 
 def _extreme(values: Ints, begin: Ints, end: Ints, pick: np.ufunc) -> Ints:
