@@ -56,9 +56,10 @@ class Product:
     def __init__(self, folder: Path, pack: str = "chongming", database_url: str = "") -> None:
         self.folder = folder
         self.pack = pack
-        port, live, simulators = (services.free_port() for _ in range(3))
+        port, live, simulators, mqtt = (services.free_port() for _ in range(4))
         self.url = f"http://127.0.0.1:{port}"
         self.live_url = f"http://127.0.0.1:{live}"
+        self.mqtt_port = mqtt
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("HAITANG_", "DJANGO_", "PYTEST_"))
         }
@@ -70,6 +71,7 @@ class Product:
             "HAITANG_PORT": str(port),
             "HAITANG_LIVE_PORT": str(live),
             "HAITANG_SIM_PORT": str(simulators),
+            "HAITANG_MQTT_LISTEN": str(mqtt),
             "HAITANG_DATABASE_URL": database_url,
             "HAITANG_MQTT_URL": os.environ.get("HAITANG_TEST_MQTT", ""),
         }

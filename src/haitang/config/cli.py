@@ -170,6 +170,21 @@ def _worker_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", metavar="SLICE", help="only the work of these slices")
 
 
+def _mqtt(given: argparse.Namespace) -> int:
+    _django()
+    from haitang.monitoring.mqttd import server
+
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    server.run(stop)
+    return GOOD
+
+
 def _simulators(given: argparse.Namespace) -> int:
     _django()
     from haitang.delivery import simulators
@@ -388,6 +403,7 @@ COMMANDS = {
     "load-pack": Command(_load_pack, "take in a district's data pack", "haitang load-pack chongming --check", _load_pack_arguments),
     "replay": Command(_replay, "run a recorded event through the platform, in an exercise", "haitang replay bebinca --headless --report out/", _replay_arguments),
     "worker": Command(_worker, "the background work: escalation, outbox, evaluation, expiry", "haitang worker", _worker_arguments),
+    "mqtt": Command(_mqtt, "the MQTT endpoint to which sensors publish", "haitang mqtt"),
     "simulators": Command(_simulators, "gateways for trying out: SMS, voice, WeCom, loudspeaker, mail", "haitang simulators"),
     "export": Command(_export, "write a space's journal as JSON lines", "haitang export --space live --out journal.jsonl", _export_arguments),
     "verify-journal": Command(_verify_journal, "find any changed, removed or reordered entry", "haitang verify-journal", _verify_arguments),

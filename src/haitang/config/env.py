@@ -81,6 +81,22 @@ SETTINGS: dict[str, Setting] = {
         Setting("HAITANG_MAIL_FROM", "haitang@localhost", "Sender of e-mail"),
         Setting("HAITANG_WEBPUSH_CONTACT", "mailto:haitang@localhost", "Contact that web-push services may write to"),
         Setting("HAITANG_MQTT_URL", "", "mqtt://user:password@host:port of the telemetry broker; empty means none"),
+        Setting(
+            "HAITANG_MQTT_LISTEN",
+            "1884",
+            "Port, or address:port, of the platform's own MQTT endpoint; without an address HAITANG_ADDRESS; empty means none",
+        ),
+        Setting(
+            "HAITANG_MQTT_TLS_LISTEN", "8883", "The same with TLS, used when HAITANG_MQTT_CERT is set; empty means none"
+        ),
+        Setting("HAITANG_MQTT_CERT", "", "Certificate (PEM file) of the MQTT endpoint; empty means no TLS"),
+        Setting("HAITANG_MQTT_KEY", "", "Its private key (PEM file); empty means it stands in HAITANG_MQTT_CERT"),
+        Setting(
+            "HAITANG_MQTT_CLIENT_CA",
+            "",
+            "Authority (PEM file) whose client certificates sign in at the MQTT endpoint; empty means none do",
+        ),
+        Setting("HAITANG_MQTT_CONNECTIONS", "20000", "Most connections of the MQTT endpoint at once", int),
         Setting("HAITANG_BASEMAP_URL", "", "Raster tiles {z}/{x}/{y}, for example 天地图; empty means none"),
         Setting("HAITANG_BASEMAP_KEY", "", "Key that is put for {key} in HAITANG_BASEMAP_URL"),
         Setting("HAITANG_BASEMAP_CRS", "wgs84", "Coordinate system of the base map: wgs84 or gcj02"),

@@ -60,6 +60,8 @@ def children() -> list[Child]:
         Child("live", [*live, *common, "haitang.config.asgi:application"]),
         Child("worker", [*haitang, "worker"]),
     ]
+    if env("HAITANG_MQTT_LISTEN") or env("HAITANG_MQTT_CERT"):
+        found.append(Child("mqtt", [*haitang, "mqtt"]))
     if _needs_simulators():
         found.append(Child("simulators", [*haitang, "simulators"]))
     return found

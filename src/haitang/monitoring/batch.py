@@ -7,7 +7,7 @@ A series is named by its code, or by its number. A time is ISO 8601 with its off
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from haitang.monitoring.wire import MAX_BYTES, MAX_ROWS, BatchError, Columns
 
 __all__ = [
     "MAX_BYTES", "MAX_ROWS", "Allowed", "Batch", "BatchError", "Catalogue", "Columns", "Lot", "Prefix", "Reason",
-    "Rejection", "decode", "decode_all", "decode_csv", "decode_json", "decode_lot",
+    "Rejection", "decode", "decode_all", "decode_csv", "decode_json", "decode_lot", "decode_lots",
 ]  # fmt: skip
 
 FUTURE_MS = 5 * 60_000
@@ -196,22 +196,48 @@ class Lot:
 
 def decode_lot(bodies: Sequence[bytes], catalogue: Catalogue, now_ms: int, allowed: Allowed | None = None) -> Lot:
     """Decode many bodies of one sender at once, as `decode_json` would one by one, without a batch for each."""
-    gathered, unreadable = wire.gather(bodies)
-    refused: Counter[Reason] = Counter()
-    short: dict[int, tuple[int, Mapping[Reason, int]]] = {}
-    kept: list[tuple[Ints, Ints, Floats]] = []
+    return decode_lots([(bodies, allowed)], catalogue, now_ms)[0]
+
+
+def decode_lots(sent: Sequence[tuple[Sequence[bytes], Allowed | None]], catalogue: Catalogue, now_ms: int) -> list[Lot]:
+    """Decode many bodies of many senders at once; one lot for each sender."""
+    edges = [0, *accumulate(len(bodies) for bodies, _ in sent)]
+    gathered, unreadable = wire.gather([body for bodies, _ in sent for body in bodies])
+    kept: list[list[tuple[Ints, Ints, Floats]]] = [[] for _ in sent]
+    refused: list[Counter[Reason]] = [Counter() for _ in sent]
+    short: list[dict[int, tuple[int, Mapping[Reason, int]]]] = [{} for _ in sent]
+    lost: list[dict[int, BatchError]] = [{} for _ in sent]
+    for number, error in unreadable.items():
+        sender = bisect_right(edges, number) - 1
+        lost[sender][number - edges[sender]] = error
     for part in gathered:
-        found = _check(part.columns, part.sizes, [(allowed, len(part.columns))], catalogue, now_ms)
-        kept.append(found.good())
+        rows = [0, *accumulate(part.sizes)]
+        cuts = [rows[bisect_left(part.bodies, edge)] for edge in edges]
+        rights = [(allowed, end - begin) for (_, allowed), (begin, end) in zip(sent, pairwise(cuts), strict=True)]
+        found = _check(part.columns, part.sizes, rights, catalogue, now_ms)
+        for sender, (begin, end) in enumerate(pairwise(cuts)):
+            kept[sender].append(found.good(begin, end))
         for at, reasons in found.refuse.count.items():
-            refused.update(reasons)
-            short[part.bodies[at]] = (part.sizes[at] - sum(reasons.values()), reasons)
-    if len(kept) == 1:
-        series, time_ms, value = kept[0]
-    else:
-        empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float64))
-        series, time_ms, value = (np.concatenate(each) for each in zip(empty, *kept, strict=True))
-    return Lot(series, time_ms, value, refused, unreadable, short)
+            number = part.bodies[at]
+            sender = bisect_right(edges, number) - 1
+            refused[sender].update(reasons)
+            short[sender][number - edges[sender]] = (part.sizes[at] - sum(reasons.values()), reasons)
+    return [
+        Lot(*_together(parts), counted, missing, not_whole)
+        for parts, counted, missing, not_whole in zip(kept, refused, lost, short, strict=True)
+    ]
+
+
+def _together(parts: Sequence[tuple[Ints, Ints, Floats]]) -> tuple[Ints, Ints, Floats]:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float64)
+    return (
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+        np.concatenate([part[2] for part in parts]),
+    )
 
 
 @dataclass(frozen=True)
@@ -223,11 +249,9 @@ class _Checked:
     value: Floats
     refuse: _Refusals
 
-    def good(self) -> tuple[Ints, Ints, Floats]:
-        """The rows taken."""
-        if not self.refuse.count:
-            return self.position, self.time_ms, self.value
-        kept = ~self.refuse.bad
+    def good(self, begin: int, end: int) -> tuple[Ints, Ints, Floats]:
+        """The rows taken of those from `begin` to `end`."""
+        kept = begin + np.flatnonzero(~self.refuse.bad[begin:end]) if self.refuse.count else slice(begin, end)
         return self.position[kept], self.time_ms[kept], self.value[kept]
 
     def batches(self) -> list[Batch]:

@@ -30,7 +30,7 @@ from haitang.monitoring.batch import (
     Rejection,
     decode_all,
     decode_csv,
-    decode_lot,
+    decode_lots,
 )
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -113,7 +113,7 @@ def receive_sacks(space: Space, sacks: Sequence[Sack]) -> list[Lot]:
         raise Refused("This exercise is closed; it takes no readings any more")
     network = edition.network()
     now_ms = round(now(space).astimezone(UTC).timestamp() * 1000)
-    lots = [decode_lot(sack.bodies, network.catalogue, now_ms, sack.allowed) for sack in sacks]
+    lots = decode_lots([(sack.bodies, sack.allowed) for sack in sacks], network.catalogue, now_ms)
     tally = _not_counted_yet(space)
     together: defaultdict[tuple[str, datetime], list[Lot]] = defaultdict(list)
     arrived = timezone.now()

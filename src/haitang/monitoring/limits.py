@@ -36,6 +36,21 @@ class Bucket:
             return 0.0
         return (amount - self.level) / self.rate
 
+    def due(self, amount: float, now_s: float) -> float:
+        """The seconds after which `amount` would be there; nothing is taken."""
+        level = self.level
+        if self.at is not None:
+            level = min(self.burst, level + max(0.0, now_s - self.at) * self.rate)
+        return max(0.0, (amount - level) / self.rate)
+
+    def borrow(self, amount: float, now_s: float) -> float:
+        """Take `amount` in any case; the seconds after which the bucket is even again, 0 if it is."""
+        if self.at is not None:
+            self.level = min(self.burst, self.level + max(0.0, now_s - self.at) * self.rate)
+        self.at = now_s
+        self.level -= amount
+        return max(0.0, -self.level / self.rate)
+
 
 class Limiter:
     """One bucket per sender."""
@@ -50,3 +65,9 @@ class Limiter:
         with self._lock:
             bucket = self._buckets.setdefault(sender, Bucket(self.rate, self.burst))
             return bucket.take(amount, now_s)
+
+    def due(self, sender: object, amount: float, now_s: float) -> float:
+        """As `Bucket.due`, for this sender."""
+        with self._lock:
+            bucket = self._buckets.get(sender)
+            return bucket.due(amount, now_s) if bucket else 0.0
