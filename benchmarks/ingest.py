@@ -7,7 +7,7 @@
 The product runs as `haitang up` runs it (web workers, worker, live streams; Mosquitto if it is installed); load
 generators run on the same machine. Every series has a rule with four colours and hysteresis, every tenth a second one
 over a one-hour window. A figure counts only readings that were acknowledged, stored and judged when the clock stopped.
-The raw rate is the store's own: the same rows, the same key, the same commits, written by the fastest plain call
+The raw rate is that of plain rows: the same readings, keyed by series and time, the same commits, by the fastest plain call
 (executemany on SQLite, COPY on PostgreSQL). Prints a table; writes nothing else.
 """
 
@@ -263,11 +263,9 @@ class Ear:
 
 
 def stored() -> int:
-    from django.db import connection
+    from haitang.monitoring import store
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM monitoring_reading")
-        return int(cursor.fetchone()[0])
+    return store.count_all()
 
 
 def wait_until_judged(space: Any, rows: int, patience_s: float, pause_s: float = 0.1) -> float:

@@ -60,14 +60,37 @@ SETTINGS: dict[str, Setting] = {
         Setting("HAITANG_PUBLIC_URL", "", "Public address of this platform, used in links that leave it"),
         Setting("HAITANG_WORKERS", "2", "Web worker processes", int),
         Setting("HAITANG_SIM_PORT", "8002", "Port of the gateway simulators", int),
-        Setting("HAITANG_SMS_URL", "", "SMS gateway (HTTP); empty means the local simulator"),
+        Setting(
+            "HAITANG_SMS_URL",
+            "",
+            "SMS gateway: http(s):// (our protocol), or smpp(s)://system_id:password@host:port; empty means the local simulator",
+        ),
+        Setting("HAITANG_SMS_RATE", "200", "Text messages a second that the SMS gateway takes", float),
+        Setting("HAITANG_SMS_BATCH", "1", "Text messages that the SMS gateway takes in one HTTP request", int),
         Setting("HAITANG_VOICE_URL", "", "Voice-call gateway (HTTP); empty means the local simulator"),
         Setting(
             "HAITANG_WECOM_URL",
             "",
             "WeCom 企业微信 group robot, its whole address, for organisations without one of their own; empty means the local simulator",
         ),
-        Setting("HAITANG_LOUDSPEAKER_URL", "", "Village loudspeaker gateway (HTTP); empty means the local simulator"),
+        Setting(
+            "HAITANG_LOUDSPEAKER_URL",
+            "",
+            "Village loudspeakers: http(s):// gateway, or mqtt(s):// broker; empty means the local simulator",
+        ),
+        Setting(
+            "HAITANG_SCREEN_URL",
+            "",
+            "Public screens: http(s):// gateway, or mqtt(s):// broker; empty means the local simulator",
+        ),
+        Setting(
+            "HAITANG_CELLBROADCAST_URL", "", "Cell broadcast entity (HTTP, JSON); empty means the local simulator"
+        ),
+        Setting(
+            "HAITANG_SIM_BROKER",
+            "",
+            "mqtt:// broker on which the simulators play loudspeakers and screens; empty means none",
+        ),
         Setting(
             "HAITANG_GATEWAY_TOKEN",
             "",
@@ -80,6 +103,7 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting("HAITANG_MAIL_FROM", "haitang@localhost", "Sender of e-mail"),
         Setting("HAITANG_WEBPUSH_CONTACT", "mailto:haitang@localhost", "Contact that web-push services may write to"),
+        Setting("HAITANG_READINGS_DAYS", "0", "Days for which readings of the live world are kept; 0 means for good", int),
         Setting("HAITANG_MQTT_URL", "", "mqtt://user:password@host:port of the telemetry broker; empty means none"),
         Setting(
             "HAITANG_MQTT_LISTEN",
@@ -97,6 +121,24 @@ SETTINGS: dict[str, Setting] = {
             "Authority (PEM file) whose client certificates sign in at the MQTT endpoint; empty means none do",
         ),
         Setting("HAITANG_MQTT_CONNECTIONS", "20000", "Most connections of the MQTT endpoint at once", int),
+        Setting(
+            "HAITANG_CAP_SIGN",
+            "1",
+            "Sign published CAP messages; on, an actual public warning never goes out unsigned",
+            _flag,
+        ),
+        Setting(
+            "HAITANG_CAP_KEY",
+            "",
+            "Private key (PEM file) that signs CAP messages; empty means HAITANG_DATA/cap_signing.key",
+        ),
+        Setting("HAITANG_CAP_CERTIFICATE", "", "Its certificate (PEM file); empty means HAITANG_DATA/cap_signing.crt"),
+        Setting(
+            "HAITANG_FEED_NETWORKS",
+            "",
+            "Inner networks (10.0.0.0/8, ...) in which feeds of others may lie; empty means public addresses only",
+            _words,
+        ),
         Setting("HAITANG_BASEMAP_URL", "", "Raster tiles {z}/{x}/{y}, for example 天地图; empty means none"),
         Setting("HAITANG_BASEMAP_KEY", "", "Key that is put for {key} in HAITANG_BASEMAP_URL"),
         Setting("HAITANG_BASEMAP_CRS", "wgs84", "Coordinate system of the base map: wgs84 or gcj02"),

@@ -10,7 +10,7 @@ import time
 from django.db import close_old_connections
 
 from haitang.config.env import env
-from haitang.monitoring import engine
+from haitang.monitoring import engine, sealing
 from haitang.monitoring.mqtt import Subscriber
 from haitang.spaces.models import Space
 
@@ -28,6 +28,8 @@ def run(stop: threading.Event) -> None:
     if url:
         door = threading.Thread(target=_door, args=(Subscriber(url), stop), name="monitoring-mqtt", daemon=True)
         door.start()
+    sealer = threading.Thread(target=sealing.run, args=(stop,), name="monitoring-sealing", daemon=True)
+    sealer.start()
     ticked = checked = time.monotonic()
     while not stop.wait(LOOP_S):
         close_old_connections()
@@ -39,6 +41,7 @@ def run(stop: threading.Event) -> None:
         except Exception:
             logger.exception("monitoring's loop stumbled; it goes on")
         ticked, checked = (moment if tick else ticked), (moment if check else checked)
+    sealer.join(10)
     if door is not None:
         door.join(10)
 

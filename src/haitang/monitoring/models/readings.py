@@ -10,20 +10,6 @@ from haitang.accounts.scope import Scope, ScopedManager
 from haitang.spaces.models import Space
 
 
-class Reading(models.Model):
-    """One value of one series at one time, in the canonical unit. Read and written through `store.py` only.
-
-    The key is (space, series, time); there is no other column to look at. Foreign keys are not checked per row: the
-    door knows its series, and a check would double the cost of a reading.
-    """
-
-    pk = models.CompositePrimaryKey("space_id", "series_id", "time_ms")
-    space_id = models.IntegerField()
-    series_id = models.IntegerField()
-    time_ms = models.BigIntegerField()
-    value = models.FloatField()
-
-
 class Tail(models.Model):
     """Readings that were stored and are not sealed yet: what one step of the evaluator found new, by series and time.
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from haitang.accounts.actors import SYSTEM
 from haitang.accounts.models import ApiToken
-from haitang.monitoring.models import Reading
+from haitang.monitoring import store
 from haitang.monitoring.mqtt import Subscriber
 from haitang.replay import doors, library, services
 from haitang.replay.doors import DoorShut, HttpDoor, InsideDoor
@@ -54,7 +54,7 @@ def test_http_readings_land_in_the_exercise_and_nowhere_else(run: Run) -> None:
     simulation = library.simulation("tiny", pack="sanzhou")
     first = simulation.between(0, run.begin.timestamp())
     assert door.send(first) == len(first) > 0
-    assert set(Reading.objects.values_list("space_id", flat=True)) == {run.space_id}
+    assert store.count_all() == store.count_all(run.space_id) == len(first)
     token = ApiToken.objects.get(name=doors.name_of(run))
     assert (token.space_id, token.rights) == (run.space_id, ["readings:write"])
     assert wire.seen[0]["Authorization"].startswith("Bearer ht_")
@@ -70,10 +70,10 @@ def test_a_door_that_is_shut_loses_nothing(run: Run) -> None:
         door.send(simulation.between(0, run.begin.timestamp()))
     player = Player(run, door, simulation)
     player.play(run.begin)
-    assert Reading.objects.filter(space_id=run.space_id).count() == len(simulation.between(0, run.begin.timestamp()))
+    assert store.count_all(run.space_id) == len(simulation.between(0, run.begin.timestamp()))
     wire.cut = False
     assert door.send(simulation.between(0, run.begin.timestamp())) > 0
-    assert Reading.objects.filter(space_id=run.space_id).count() == len(simulation.between(0, run.begin.timestamp()))
+    assert store.count_all(run.space_id) == len(simulation.between(0, run.begin.timestamp()))
 
 
 def test_a_token_that_was_revoked_shuts_the_door(run: Run) -> None:
@@ -136,11 +136,11 @@ def test_mqtt_readings_land_in_the_exercise(mqtt_url: str, sanzhou: str, monkeyp
         assert isinstance(door, doors.MqttDoor)
         assert door.send(readings) == len(readings) > 0
         until = time.monotonic() + 20
-        while Reading.objects.filter(space_id=run.space_id).count() < len(readings) and time.monotonic() < until:
+        while store.count_all(run.space_id) < len(readings) and time.monotonic() < until:
             time.sleep(0.05)
         door.close()
     finally:
         stop.set()
         thread.join(20)
-    assert Reading.objects.filter(space_id=run.space_id).count() == len(readings)
-    assert set(Reading.objects.values_list("space_id", flat=True)) == {run.space_id}
+    assert store.count_all(run.space_id) == len(readings)
+    assert store.count_all() == len(readings), "in no other world"

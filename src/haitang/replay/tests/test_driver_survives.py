@@ -12,7 +12,8 @@ from haitang.accounts.actors import SYSTEM
 from haitang.accounts.verbs import Refused
 from haitang.journal import services as journal
 from haitang.journal.models import Entry
-from haitang.monitoring.models import IngestCount, Reading
+from haitang.monitoring import store
+from haitang.monitoring.models import IngestCount, Series
 from haitang.replay import driver, library, services
 from haitang.replay.doors import InsideDoor
 from haitang.replay.models import Run, RunState
@@ -61,12 +62,8 @@ def test_a_run_whose_driver_is_killed_again_and_again_ends_as_if_nothing_had_hap
 
     simulation = library.simulation("tiny", pack="sanzhou")
     expected = Counter(simulation.between(0, run.end.timestamp()).series)
-    from haitang.monitoring.models import Series
-
     codes = dict(Series.objects.values_list("pk", "code"))
-    stored = Counter(
-        codes[pk] for pk in Reading.objects.filter(space_id=run.space_id).values_list("series_id", flat=True)
-    )
+    stored = Counter(codes[pk] for pk in store.read_many(run.space_id, codes)[0].tolist())
     assert stored == expected and run.sent >= sum(expected.values())
 
     entries = list(Entry.objects.filter(space=run.space).order_by("seq"))
@@ -94,8 +91,8 @@ def test_readings_that_went_in_before_the_position_was_kept_do_not_come_twice(sa
     kill(run)
     watch.seconds += 2.0
     driver.Chauffeur(name="second", watch=watch).attend(fresh(run))
-    times = Reading.objects.filter(space_id=run.space_id).values_list("series_id", "time_ms")
-    assert len(times) == len(set(times))
+    series, time, _value = store.read_many(run.space_id, Series.objects.values_list("pk", flat=True))
+    assert store.count_all(run.space_id) == len(series) == len(set(zip(series.tolist(), time.tolist(), strict=True)))
     assert IngestCount.objects.filter(space=run.space, outcome="duplicate", count__gt=0).exists()
 
 
@@ -145,7 +142,7 @@ def test_a_slow_machine_makes_time_slow_and_skips_nothing(sanzhou: str) -> None:
         moments.append(now(run.space))
     assert moments == sorted(set(moments))
     simulation = library.simulation("tiny", pack="sanzhou")
-    assert Reading.objects.filter(space_id=run.space_id).count() == len(simulation.between(0, moments[-1].timestamp()))
+    assert store.count_all(run.space_id) == len(simulation.between(0, moments[-1].timestamp()))
 
 
 def test_pause_speed_and_stop_are_obeyed(sanzhou: str) -> None:
