@@ -7,7 +7,7 @@ permit that `outlet` gives out for live messages alone) and answers with an outc
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,6 +38,8 @@ class Letter:
     about: str = ""
     # What the channel looked up for this delivery: a hook's address and secret, a person's browsers.
     extra: Any = None
+    # What the message carries besides words: the area of a cell broadcast, until when it holds.
+    data: Mapping[str, Any] = field(default_factory=dict)
     # Group channels: accounts and telephone numbers to be mentioned.
     mentions: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -85,6 +87,10 @@ class Channel:
     burst: ClassVar[int] = 100
     concurrency: ClassVar[int] = 4
     attempts: ClassVar[int] = 8
+    # Seconds that the gateway has to answer in.
+    timeout_s: ClassVar[float] = 6.0
+    # Letters handed over in one request where many wait; 1 where the gateway takes one at a time.
+    batch: ClassVar[int] = 1
     # What it means to have no address on this channel: a code of reasons.py.
     missing: ClassVar[str] = "no_account"
     # Seconds within which a receipt tells what became of a letter; 0 where the channel has no receipts.
@@ -110,9 +116,25 @@ class Channel:
         """The gateway that this letter goes to; letters to one address share a bucket."""
         return None
 
+    def pace(self) -> tuple[float, int]:
+        """Letters a second on average, and at once."""
+        return self.rate_per_s, self.burst
+
+    def at_once(self) -> int:
+        """How many letters go in one request; 1 where the gateway takes one at a time."""
+        return self.batch
+
     def send(self, letter: Letter, permit: Permit) -> Accepted:
         """Hand one letter to the gateway."""
         raise NotImplementedError
+
+    def send_many(self, letters: Sequence[Letter], permits: Sequence[Permit]) -> list[Accepted | Trouble]:
+        """Hand several letters to one gateway in one request; an outcome for each. Trouble raised concerns them all."""
+        raise NotImplementedError
+
+    def collect(self) -> Iterable[tuple[list[dict[str, Any]], Callable[[], None]]]:
+        """Receipts that came on a connection held open: rows as `receipts.take` wants them, and what to call once stored."""
+        return ()
 
     def note(self, delivery: Delivery, note: Any) -> None:
         """Store what `send` noted (the outcome's `note`), with the database at hand."""

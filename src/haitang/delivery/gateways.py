@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import reverse
@@ -29,6 +30,22 @@ def token() -> str:
     return given or salted_hmac("haitang.delivery.gateway", "token", algorithm="sha256").hexdigest()
 
 
+SMPP_OFFSET = 2
+"""The SMPP simulator listens on the second port after the HTTP simulators'."""
+
+
+def speaks(url: str) -> str:
+    """The protocol of an address: http, smpp or mqtt."""
+    scheme = urlsplit(url).scheme.lower()
+    return {"smpps": "smpp", "mqtts": "mqtt", "https": "http"}.get(scheme, scheme or "http")
+
+
+def is_simulator(url: str) -> bool:
+    """Whether an address is one of the simulators beside us."""
+    parts, first = urlsplit(url), int(env("HAITANG_SIM_PORT"))
+    return parts.hostname in {"127.0.0.1", "localhost"} and parts.port in range(first, first + SMPP_OFFSET + 1)
+
+
 def simulators() -> str:
     """The address of the local simulators."""
     return f"http://127.0.0.1:{env('HAITANG_SIM_PORT')}"
@@ -37,7 +54,11 @@ def simulators() -> str:
 def http(channel: str, setting: str) -> Gateway:
     """The gateway of an HTTP channel by the name of its setting."""
     url = str(env(setting))
-    return Gateway(url, token()) if url else Gateway(f"{simulators()}/{channel}", token(), simulated=True)
+    return (
+        Gateway(url, token(), simulated=is_simulator(url))
+        if url
+        else Gateway(f"{simulators()}/{channel}", token(), simulated=True)
+    )
 
 
 def smtp() -> Gateway:

@@ -40,4 +40,6 @@ class HttpGateway(Channel):
             "language": letter.language, "colour": letter.colour, "receipts": receipts_url(self.name),
         }  # fmt: skip
         headers = {"Authorization": f"Bearer {gateway.secret}", "Idempotency-Key": letter.key}
-        return Accepted(ref=str(transport.post(permit, gateway.url, body, headers).get("id", ""))[:200])
+        return Accepted(
+            ref=str(transport.post(permit, gateway.url, body, headers, timeout_s=self.timeout_s).get("id", ""))[:200]
+        )

@@ -24,5 +24,6 @@ def letter_of(delivery: Delivery, channel: Channel, extra: Any = None) -> Letter
         colour=message.colour,
         about=f"{message.about_type}:{message.about_id}",
         extra=extra,
+        data={**message.data, **({"until": message.expires_at.isoformat()} if message.expires_at else {})},
         mentions={name: tuple(delivery.contact.get(name, ())) for name in ("wecom", "phone")},
     )

@@ -66,6 +66,12 @@ class Message(models.Model):
     # Sent in an exercise, or said to be a drill: nothing of it ever reaches a transport.
     is_drill = models.BooleanField(_("exercise"), default=False)
     recipients = models.PositiveIntegerField(_("recipients"), default=0)
+    # A later wave: nothing of it is sent before.
+    not_before = models.DateTimeField(_("sent from"), null=True, blank=True)
+    # What is still waiting then is not sent any more: a warning that has ended is no warning.
+    expires_at = models.DateTimeField(_("sent until"), null=True, blank=True)
+    # What channels need beyond words: the area that a cell broadcast is for, the message it replaces.
+    data = models.JSONField(default=dict, blank=True)
     sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     sender_name = models.CharField(pgettext_lazy("delivery", "sender"), max_length=80)
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, related_name="+")
@@ -135,7 +141,7 @@ class Delivery(models.Model):
     language = models.CharField(max_length=10, default="zh-hans")
     # The recipient's own link; it may sign for him and is never shown to others.
     url = models.CharField(max_length=500, blank=True)
-    # Red goes before orange, orange before everything else, when a gateway cannot take all at once.
+    # Red goes before orange and so on, officials before the public, when a gateway cannot take all at once.
     priority = models.PositiveSmallIntegerField(default=9)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     # A code of reasons.py, a gateway's own words after a colon.
@@ -278,6 +284,53 @@ class Tally(models.Model):
         """What the outcome means, in the reader's language."""
         return str(OUTCOMES.get(self.outcome, self.outcome))
 
+
+class Gate(models.Model):
+    """How a gateway fares: its circuit breaker, kept so that pages in other processes can show it."""
+
+    channel = models.CharField(_("channel"), max_length=20)
+    # The address may carry a key: kept as its digest, shown as its host.
+    digest = models.CharField(max_length=64, editable=False)
+    host = models.CharField(_("gateway"), max_length=200)
+    state = models.CharField(_("state"), max_length=10, default="closed")
+    reason = models.CharField(pgettext_lazy("delivery", "reason"), max_length=300, blank=True)
+    failures = models.PositiveIntegerField(_("failures"), default=0)
+    changed_at = models.DateTimeField(_("since"), null=True, blank=True)
+    retry_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+
+    scope = Scope(roles=OFFICIALS)
+    objects = ScopedManager()
+
+    class Meta:
+        verbose_name = _("gateway")
+        verbose_name_plural = _("gateways")
+        ordering = ("channel", "host")
+        constraints = (models.UniqueConstraint(fields=("channel", "digest"), name="delivery_gate_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.host}"
+
+    @property
+    def label(self) -> str:
+        """What the breaker's state means, in the reader's language."""
+        return str(GATE_STATES.get(self.state, self.state))
+
+    @property
+    def colour(self) -> str:
+        """What its badge wears."""
+        return {"closed": "green", "half_open": "yellow"}.get(self.state, "red")
+
+    @property
+    def why(self) -> str:
+        """Why it is not closed, in the reader's language."""
+        return shown(self.reason)
+
+
+GATE_STATES = {
+    "closed": pgettext_lazy("gateway", "Takes messages"),
+    "open": pgettext_lazy("gateway", "Left alone for now"),
+    "half_open": pgettext_lazy("gateway", "Being tried"),
+}
 
 # What can become of a posted receipt.
 OUTCOMES = {

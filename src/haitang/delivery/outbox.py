@@ -22,6 +22,7 @@ from haitang.spaces.models import Space
 BATCH = 500
 TELL_AFTER = timedelta(minutes=1)
 PRIORITY = {"red": 0, "orange": 1, "yellow": 2, "blue": 3}
+OTHER = 4
 _STAMPS = {
     State.SENT: ("sent_at",),
     State.DELIVERED: ("sent_at", "delivered_at"),
@@ -114,7 +115,7 @@ def _row(message: Message, number: int, recipient: Recipient, channel: Channel, 
         position=message.channels.index(channel.name),
         user=recipient.user, organisation=recipient.organisation, name=recipient.name[:120],
         address=channel.address(recipient)[:500], language=recipient.language, url=recipient.url,
-        priority=PRIORITY.get(message.colour, 9), is_simulated=message.is_drill and not channel.here, created_at=at,
+        priority=priority(message.colour, to_public=channel.public or recipient.is_public), is_simulated=message.is_drill and not channel.here, created_at=at,
     )  # fmt: skip
     if message.is_drill and (channel.public or recipient.is_public):
         row.state, row.reason, row.is_simulated = State.BLOCKED, "drill_public", False
@@ -123,8 +124,18 @@ def _row(message: Message, number: int, recipient: Recipient, channel: Channel, 
     elif channel.here:
         row.state, row.sent_at, row.delivered_at = State.DELIVERED, at, at
     else:
-        row.next_at = at
+        row.next_at = max(at, message.not_before or at)
     return row
+
+
+def priority(colour: str, *, to_public: bool) -> int:
+    """Which goes first when a gateway cannot take all: the graver colour, and of one colour officials before the public."""
+    return 2 * PRIORITY.get(colour, OTHER) + to_public
+
+
+def is_expired(message: Message, at: datetime) -> bool:
+    """Whether what waits of a message is not to be sent any more."""
+    return message.expires_at is not None and message.expires_at <= at
 
 
 def advance(delivery: Delivery, state: State, at: datetime, reason: str = "") -> bool:
@@ -207,7 +218,7 @@ def _label(name: str, language: str) -> str:
 def hand_on(delivery: Delivery, at: datetime) -> None:
     """Queue the next channel for the recipient of a failed delivery, where the message's channels follow each other."""
     message = delivery.message
-    if not message.in_order:
+    if not message.in_order or is_expired(message, at):
         return
     later = Delivery.objects.filter(message=message, number=delivery.number, position__gt=delivery.position)
     if later.exists():

@@ -21,7 +21,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from haitang.delivery import backoff, outbox, simulator
+from haitang.delivery import backoff, gates, outbox, receipts, simulator
+from haitang.delivery.breaker import Breakers, concerns
 from haitang.delivery.bucket import Buckets
 from haitang.delivery.channel import CHANNELS, Accepted, Channel, Letter, Trouble, Undeliverable
 from haitang.delivery.letters import letter_of
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 # Longer than the slowest channel can take for a letter; so long a letter waits whose process was killed.
 LEASE_S = 30.0
+# A letter that a gateway out of order has kept for so long is given up; somebody must look.
+GIVE_UP = timedelta(hours=6)
 # A letter that waited this long for its thread is given back untouched: its lease could end while it is sent.
 LATEST_S = 5.0
 SLICE_S = 0.05
@@ -87,6 +90,9 @@ def _simulate(space: Space, limit: int) -> int:
     with transaction.atomic():
         failed: list[tuple[Delivery, str, datetime]] = []
         for delivery in _locked(due, limit):
+            if delivery.state == State.QUEUED and outbox.is_expired(delivery.message, moment):
+                failed.append((delivery, "message_expired", moment))
+                continue
             moved += _live_through(delivery, moment, failed)
         moved += outbox.fail(failed)
     return moved
@@ -97,8 +103,9 @@ def _live_through(delivery: Delivery, moment: datetime, failed: list[tuple[Deliv
     # Of what is the same whenever an exercise is run again; the message's key holds numbers that are not.
     message = delivery.message
     seed = f"{message.created_at:%y%m%d%H%M%S}|{message.title_zh}|{delivery.name}|{delivery.number}"
+    start = max(delivery.created_at, message.not_before or delivery.created_at)
     for event in simulator.course(seed, delivery.channel):
-        at = delivery.created_at + timedelta(seconds=event.after_s)
+        at = start + timedelta(seconds=event.after_s)
         if at > moment:
             if waits_until != at or moved:
                 Delivery.objects.filter(pk=delivery.pk).update(next_at=at)
@@ -146,6 +153,7 @@ class Outlet:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._buckets: dict[str, Buckets] = {}
         self._flights: dict[Future[Accepted], _Flight] = {}
+        self._breakers = Breakers()
 
     def pump(self, spaces: Sequence[Space], limit: int, patience_s: float) -> int:
         """Launch what is due and settle what came back; returns how many deliveries moved."""
@@ -153,7 +161,7 @@ class Outlet:
             return 0  # another thread of this process is at it
         try:
             until = time.monotonic() + patience_s
-            moved, left = self._land(), limit
+            moved, left = self._collect() + self._land(), limit
             while True:
                 started = sum(self._launch(space, left) for space in spaces) if left > 0 else 0
                 left -= started
@@ -187,6 +195,15 @@ class Outlet:
                 started += self._send(channel, self._claim(due.filter(channel=name), room, moment), moment)
         return started
 
+    def _collect(self) -> int:
+        """Take what gateways reported on connections that we hold open; acknowledged once it is stored."""
+        taken = 0
+        for channel in CHANNELS.values():
+            for rows, stored in channel.collect():
+                taken += receipts.take(channel.name, rows).taken
+                stored()
+        return taken
+
     def _claim(self, due: QuerySet[Delivery], room: int, moment: datetime) -> list[Delivery]:
         """Take deliveries for this process, until the lease ends."""
         claim, lease = uuid.uuid4().hex, moment + timedelta(seconds=LEASE_S)
@@ -203,13 +220,17 @@ class Outlet:
         if not rows:
             return 0
         extras = channel.look_up(rows)
-        buckets = self._buckets.setdefault(channel.name, Buckets(channel.rate_per_s, channel.burst))
+        buckets = self._buckets.setdefault(channel.name, Buckets(*channel.pace()))
         pool = self._pools.get(channel.name)
         if pool is None:
             pool = ThreadPoolExecutor(channel.concurrency, thread_name_prefix=f"delivery-{channel.name}")
             self._pools[channel.name] = pool
         started = 0
+        lost: list[tuple[Delivery, str, datetime]] = []
         for row in rows:
+            if outbox.is_expired(row.message, moment):
+                lost.append((row, "message_expired", moment))
+                continue
             try:
                 permit = Permit(row)
             except ExerciseLeak:
@@ -219,14 +240,24 @@ class Outlet:
             letter = letter_of(row, channel, extras.get(row.pk))
             gateway = channel.gateway(letter)
             address = gateway.url if gateway else channel.name
-            pause = buckets.take(address, time.monotonic())
+            breaker = self._breakers.of(channel.name, address)
+            pause = breaker.wait(row.key, time.monotonic())
+            if pause and (row.contact.get("next") or moment - row.created_at > GIVE_UP):
+                # Another channel waits behind it, or it has waited long enough: nobody waits for a gateway out of order.
+                lost.append((row, "gateway_down", moment))
+                continue
+            pause = pause or buckets.take(address, time.monotonic())
             if pause:
+                breaker.released(row.key)
                 self._give_back(row, moment + timedelta(seconds=pause))
                 continue
             flight = _Flight(row.pk, row.claim, channel, address, bool(gateway and gateway.simulated))
             self._flights[pool.submit(_carry, channel, letter, permit, time.monotonic() + LATEST_S)] = flight
             started += 1
-        return started
+        if lost:
+            with transaction.atomic():
+                outbox.fail(lost)
+        return started + len(lost)
 
     def _give_back(self, row: Delivery, at: datetime) -> None:
         """Not tried: the attempt does not count."""
@@ -258,13 +289,26 @@ class Outlet:
             return self._settle_trouble(row, flight, error, moment, failed)
         if taken.note is not None:
             flight.channel.note(row, taken.note)
+        self._heard(flight, row, "")
         Delivery.objects.filter(pk=row.pk).update(is_simulated=flight.simulated, gateway_ref=taken.ref[:200])
         # A receipt may have been faster than the answer; then this changes nothing.
         return int(outbox.advance(row, State.DELIVERED if taken.delivered else State.SENT, moment))
 
+    def _heard(self, flight: _Flight, row: Delivery, reason: str) -> None:
+        """Tell the gateway's breaker how a letter fared, and keep what changes where pages can see it."""
+        breaker = self._breakers.of(flight.channel.name, flight.gateway)
+        if concerns(reason):
+            changed = breaker.failed(row.key, reason, time.monotonic())
+        else:
+            changed = breaker.succeeded()
+        if changed:
+            gates.keep(flight.channel.name, flight.gateway, breaker, time.monotonic())
+
     def _settle_trouble(
         self, row: Delivery, flight: _Flight, error: Exception, moment: datetime, failed: list[Any]
     ) -> int:
+        if not isinstance(error, _TooLate):
+            self._heard(flight, row, error.reason if isinstance(error, Trouble) else "program")
         if row.claim != flight.claim or row.state != State.QUEUED:
             return 0  # the lease ended and another process has it, or a receipt says that it arrived after all
         if isinstance(error, _TooLate):

@@ -29,6 +29,10 @@ REASONS: dict[str, Promise | str] = {
     "timeout": _("the gateway did not answer in time"),
     "server": _("the gateway failed"),
     "answer": _("the gateway's answer cannot be understood"),
+    "gateway_down": _("the gateway has been out of order for too long"),
+    "message_expired": _("its time was over before it could be sent"),
+    "wrong_code": _("the code read back was wrong"),
+    "no_area": _("the message names no area"),
     "program": _("the channel's program failed; see the log"),
     "failed": pgettext_lazy("receipt", "the gateway reported a failure"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,9 +72,15 @@ def _is_valid(row: Any, number: int, answer: Taken) -> bool:
 
     if not isinstance(row, dict):
         return bad("", row, "a receipt is a JSON object with key and status")
+    if "key" not in row and isinstance(row.get("ref"), str) and 0 < len(row["ref"]) <= 200:
+        return _has_status(row, bad)
     key = row.get("key")
     if not isinstance(key, str) or not 0 < len(key) <= 64 or "\0" in key:
         return bad("key", key, "the idempotency key that the letter came with")
+    return _has_status(row, bad)
+
+
+def _has_status(row: Mapping[str, Any], bad: Callable[[str, object, str], bool]) -> bool:
     if not isinstance(row.get("status"), str) or row["status"] not in STATUSES:
         return bad("status", row.get("status"), f"one of {', '.join(STATUSES)}")
     if not isinstance(row.get("reason", ""), str):
@@ -83,6 +89,12 @@ def _is_valid(row: Any, number: int, answer: Taken) -> bool:
 
 
 def _apply(channel: str, rows: Sequence[Mapping[str, Any]], answer: Taken) -> None:
+    named = {row["ref"]: "" for row in rows if "key" not in row}
+    if named:
+        # A gateway that knows a letter by its own number only, and a process that has not sent it itself.
+        found = Delivery.objects.filter(channel=channel, gateway_ref__in=named, message__is_drill=False)
+        named |= dict(found.order_by("pk").values_list("gateway_ref", "key"))
+        rows = [row if "key" in row else {**row, "key": named[row["ref"]]} for row in rows]
     keys = {row["key"] for row in rows}
     # A drill's letters have no gateway: a receipt for one is unknown, whoever sends it.
     known = Delivery.objects.select_for_update(of=("self",)).filter(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, connection, transaction
@@ -30,8 +32,8 @@ from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 __all__ = [
-    "Recipient", "hook_channels", "mark_read", "pump", "read_subscription", "receipts", "remove_hook", "resend", "send",
-    "set_hook", "subscribe", "unread", "unsubscribe",
+    "Recipient", "hook_channels", "mark_read", "pump", "read_subscription", "receipts", "release", "remove_hook", "resend", "send",
+    "set_hook", "stop", "subscribe", "unread", "unsubscribe",
 ]  # fmt: skip
 MOST_BROWSERS = 10
 
@@ -55,8 +57,14 @@ def send(
     by: Actor,
     in_order: bool = False,
     drill: bool = False,
+    not_before: datetime | None = None,
+    expires_at: datetime | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Message:
     """Say something to people on all the channels, or, `in_order`, on the next one only where the one before failed.
+
+    Nothing leaves before `not_before` (a later wave: `release` lets it go earlier), and what still waits at `expires_at`
+    is not sent any more. `data` carries what channels need besides words.
 
     Called inside the transaction of the change it tells of. One `key`, one message in a space: called again it gives
     the message that there is and adds nothing. In an exercise, or as a `drill`, nothing of it ever reaches a transport.
@@ -79,7 +87,8 @@ def send(
         thread=thread if isinstance(thread, str) else thread_of(thread), colour=colour,
         channels=[channel.name for channel in chosen], in_order=in_order, is_drill=is_drill, recipients=len(people),
         sender_id=by.pk, sender_name=by.name if isinstance(by, System) else (by.name_zh or by.username),
-        organisation=organisation, place=place, created_at=now(space),
+        organisation=organisation, place=place, created_at=now(space), not_before=not_before, expires_at=expires_at,
+        data=dict(data or {}),
     )  # fmt: skip
     try:
         with transaction.atomic():
@@ -107,16 +116,41 @@ def mark_read(delivery: Delivery, *, by: Actor) -> Delivery:
     return delivery
 
 
+def release(messages: QuerySet[Message], space: Space) -> int:
+    """Let waiting waves go now, inside the caller's transaction; returns how many messages."""
+    at, waiting = now(space), messages.filter(space=space, not_before__gt=now(space))
+    found = list(waiting.values_list("pk", flat=True))
+    Delivery.objects.filter(message__in=found, state=State.QUEUED, next_at__gt=at).update(next_at=at)
+    return Message.objects.filter(pk__in=found).update(not_before=at)
+
+
+def stop(messages: QuerySet[Message], space: Space) -> int:
+    """Send nothing more of these messages: what they tell of has ended. Inside the caller's transaction."""
+    at = now(space)
+    standing = messages.filter(space=space).exclude(expires_at__lte=at)
+    found = list(standing.values_list("pk", flat=True))
+    # What was not due yet is looked at now, and marked as expired by the pump like everything else that waits.
+    Delivery.objects.filter(message__in=found, state=State.QUEUED, next_at__gt=at, claim="").update(next_at=at)
+    return Message.objects.filter(pk__in=found).update(expires_at=at)
+
+
 @verb("delivery.resend", roles=OPERATIONS | {Role.ADMIN})
-def resend(message: Message, *, by: Actor) -> int:
-    """Queue the failed deliveries of a message anew; returns how many."""
+def resend(message: Message, *, by: Actor, only: Collection[int] | None = None) -> int:
+    """Queue the failed deliveries of a message anew; returns how many.
+
+    All, or `only` these. They go the way of every delivery: the permit is asked for again when they are sent.
+    """
     rows = (
         Delivery.objects.select_for_update(of=("self",)).filter(message=message, state=State.FAILED).exclude(address="")
     )
+    if only is not None:
+        rows = rows.filter(pk__in=only)
     failed = list(rows.order_by("pk"))
     if not failed:
         raise Refused(_("No delivery of this message has failed with an address to try again."))
     moment = now(message.space)
+    if outbox.is_expired(message, moment):
+        raise Refused(_("The time of this message is over: it is not sent any more."))
     for delivery in failed:
         delivery.state, delivery.attempts, delivery.reason, delivery.claim = State.QUEUED, 0, "", ""
         delivery.next_at, delivery.failed_at, delivery.is_untold = moment, None, False

@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from haitang.delivery import masks, simulator
+from haitang.delivery import cell_broadcast, device_simulator, masks, simulator, smpp_simulator
 from haitang.delivery.sent_store import Due, Sent, Store
 
 log = logging.getLogger(__name__)
@@ -169,10 +169,27 @@ def _said(all_: Gateways, channel: str, robot: str, words: str) -> None:
     all_.take(Sent(uuid.uuid4().hex, channel, robot, title, rest, "", time.time()))
 
 
+def broadcast(all_: Gateways, channel: str, body: Mapping[str, Any], headers: Mapping[str, str], url: str) -> Answer:
+    """A cell broadcast entity."""
+    if headers.get("authorization") != f"Bearer {all_.token}":
+        return 401, {"error": "unauthorized"}
+    found = cell_broadcast.problems(dict(body))
+    key = headers.get("idempotency-key") or body.get("key")
+    if found or not key:
+        return 422, {"error": "; ".join(found) or "key is wanted"}
+    text = cell_broadcast.words(body["pages"]) if body["action"] == "write-replace" else "STOP"
+    area = len(body["warningArea"]["polygons"]) if body["action"] == "write-replace" else 0
+    to = f"{body['messageIdentifier']}/{body['serialNumber']:04x} ({area} polygons)"
+    fresh = all_.take(Sent(str(key), channel, to, "", text, "", time.time()), str(body.get("receipts", "")))
+    return 202, {"id": f"cbe-{str(key)[:12]}", "status": "accepted" if fresh else "duplicate"}
+
+
 DOORS: Mapping[str, Callable[[Gateways, str, Mapping[str, Any], Mapping[str, str], str], Answer]] = {
     "sms": gateway,
     "voice": gateway,
     "loudspeaker": gateway,
+    "screen": gateway,
+    "cellbroadcast": broadcast,
     "wecom": wecom,
     "dingtalk": dingtalk,
     "feishu": feishu,
@@ -212,7 +229,7 @@ class Handler(BaseHTTPRequestHandler):
         if draw.random() < temper.refused:
             return self._answer(503, {"error": "busy"})
         status, answer = door(self.all_, channel, body, headers, self.path)
-        if status < 300 and draw.random() < temper.answer_lost and door in {gateway, webhook}:
+        if status < 300 and draw.random() < temper.answer_lost and door in {gateway, webhook, broadcast}:
             self.close_connection = True
             return None
         return self._answer(status, answer)
@@ -332,7 +349,7 @@ def serve(
     from django.conf import settings
 
     from haitang.config.env import env
-    from haitang.delivery.gateways import SMTP_OFFSET, token
+    from haitang.delivery.gateways import SMPP_OFFSET, SMTP_OFFSET, token
 
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every line it hears
     port = port or int(env("HAITANG_SIM_PORT"))
@@ -347,6 +364,8 @@ def serve(
         else Controller(Sink(all_), hostname=HOST, port=port + SMTP_OFFSET, data_size_limit=MOST_BYTES)
     )
     thread = threading.Thread(target=server.serve_forever, name="simulators-http", daemon=True)
+    line = smpp_simulator.start(all_, HOST, port + SMPP_OFFSET)
+    devices = device_simulator.start(all_, str(env("HAITANG_SIM_BROKER")))
     try:
         thread.start()
         if sink is not None:
@@ -358,6 +377,10 @@ def serve(
     finally:
         server.shutdown()
         server.server_close()
+        line.shutdown()
+        line.server_close()
+        if devices is not None:
+            devices.loop_stop()
         if sink is not None:
             sink.stop()
         thread.join(5)

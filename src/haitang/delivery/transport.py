@@ -8,7 +8,7 @@ import logging
 import smtplib
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from haitang.delivery.permit import Permit, require
 # It would log every address, and a robot's address carries its key.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
+Line = socket.socket
 CONNECT_S, ANSWER_S, SMTP_S, PUSH_S = 3.0, 6.0, 5.0, 5.0
 MOST_ANSWER = 100_000
 
@@ -36,7 +37,12 @@ def _client() -> httpx.Client:
 
 
 def post(
-    permit: Permit, url: str, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None
+    permit: Permit,
+    url: str,
+    body: Mapping[str, Any] | bytes,
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout_s: float = ANSWER_S,
 ) -> dict[str, Any]:
     """Post JSON; the answer's JSON object, {} where it has none.
 
@@ -46,12 +52,55 @@ def post(
     content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     given = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "haitang", **(headers or {})}
     try:
-        answer = _client().post(url, content=content, headers=given)
+        answer = _client().post(
+            url, content=content, headers=given, timeout=httpx.Timeout(timeout_s, connect=CONNECT_S)
+        )
     except httpx.TimeoutException as error:
         raise Trouble("timeout") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise Trouble(f"connection: {type(error).__name__}") from error
     return _read(answer)
+
+
+def stream(permit: Permit, host: str, port: int, *, tls: bool) -> Line:
+    """Open a line to `host`, for protocols that keep one; with `tls` its certificate is checked."""
+    require(permit)
+    try:
+        line = socket.create_connection((host, port), timeout=CONNECT_S)
+        return ssl.create_default_context().wrap_socket(line, server_hostname=host) if tls else line
+    except TimeoutError as error:
+        raise Trouble("timeout") from error
+    except (OSError, ValueError) as error:
+        raise Trouble(f"connection: {type(error).__name__}") from error
+
+
+def broker(permit: Permit, url: str, name: str, topic: str, arrived: Callable[[Any], None]) -> Any:
+    """Connect to an MQTT broker and subscribe; `arrived` gets each message, to be acknowledged by hand.
+
+    The session is kept under `name` while we are away. paho connects again by itself.
+    """
+    require(permit)
+    import paho.mqtt.client as paho
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    parts = urlsplit(url)
+    tls = parts.scheme == "mqtts"
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False, manual_ack=True)
+    if parts.username:
+        client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
+    if tls:
+        client.tls_set()
+    client.on_connect = lambda it, *_: it.subscribe(topic, qos=1)
+    client.on_message = lambda _it, _data, message: arrived(message)
+    client.connect_timeout = CONNECT_S
+    try:
+        client.connect(parts.hostname or "", parts.port or (8883 if tls else 1883), keepalive=30)
+    except TimeoutError as error:
+        raise Trouble("timeout") from error
+    except (OSError, ValueError) as error:
+        raise Trouble(f"connection: {type(error).__name__}") from error
+    client.loop_start()
+    return client
 
 
 def _read(answer: httpx.Response) -> dict[str, Any]:

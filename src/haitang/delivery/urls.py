@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from haitang.delivery.views import doors, hooks, inbox, outbox
+from haitang.delivery.views import doors, gateways, hooks, inbox, outbox
 
 app_name = "delivery"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("messages/export/", outbox.export, name="export"),
     path("messages/<int:pk>/", outbox.message, name="message"),
     path("messages/<int:pk>/resend/", outbox.resend, name="resend"),
+    path("gateways/", gateways.gateways, name="gateways"),
+    path("dead/", gateways.dead, name="dead"),
+    path("dead/resend/", gateways.dead_resend, name="dead_resend"),
     path("hooks/", hooks.hooks, name="hooks"),
     path("hooks/<int:pk>/remove/", hooks.remove, name="hook_remove"),
     path("receipts/<slug:channel>/", doors.take_receipts, name="receipts"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import smtplib
 import socket
 from collections.abc import Iterator
@@ -20,17 +21,24 @@ from hypothesis import strategies as st
 
 import haitang.delivery
 from haitang.accounts.roles import Role
+from haitang.accounts.verbs import Refused
 from haitang.delivery import outlet, receipts, services, transport
 from haitang.delivery.channel import CHANNELS
-from haitang.delivery.models import Delivery, Hook, Subscription
+from haitang.delivery.models import Delivery, Hook, Message, Subscription
 from haitang.delivery.permit import ExerciseLeak, Permit
 from haitang.delivery.services import Recipient
 from haitang.delivery.states import State
 from haitang.delivery.tests import factories as make
+from haitang.spaces.clock import now
 from haitang.spaces.models import Space, SpaceKind
 
 pytestmark = pytest.mark.django_db
-GATEWAYS = ("SMS_URL", "VOICE_URL", "WECOM_URL", "LOUDSPEAKER_URL")
+GATEWAYS = ("SMS_URL", "VOICE_URL", "WECOM_URL", "LOUDSPEAKER_URL", "SCREEN_URL", "CELLBROADCAST_URL")
+LINES = {
+    "SMS_URL": "smpp://a:b@gateway.example.org",
+    "LOUDSPEAKER_URL": "mqtt://broker.example.org",
+    "SCREEN_URL": "mqtts://x",
+}
 STEPS = (
     "pump",
     "pump all",
@@ -39,6 +47,10 @@ STEPS = (
     "lease ends",
     "queue anew",
     "resend",
+    "dead letter",
+    "gateway down",
+    "release",
+    "stop",
     "receipt",
     "half done",
     "space opened live",
@@ -60,7 +72,7 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for holder, name in (
         (socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "create_connection"), (socket, "getaddrinfo"),
         (httpx.HTTPTransport, "handle_request"), (httpx.Client, "send"), (smtplib.SMTP, "__init__"),
-        (requests.Session, "request"), (transport, "_client"), (transport, "_smtp"),
+        (requests.Session, "request"), (transport, "_client"), (transport, "_smtp"), (transport, "stream"), (transport, "broker"),
     ):  # fmt: skip
         monkeypatch.setattr(holder, name, brick(name))
     return tried
@@ -104,7 +116,17 @@ def _walk(space: Space, message: Any, steps: list[str]) -> None:
                 claim="of a process that died", attempts=3, next_at=make.T0 - timedelta(days=1)
             )
         elif step == "resend" and rows.filter(state=State.FAILED).exclude(address="").exists():
-            services.resend(message, by=make.user(Role.DUTY_OFFICER))
+            with contextlib.suppress(Refused):  # its time may be over
+                services.resend(message, by=make.user(Role.DUTY_OFFICER))
+        elif step == "dead letter" and (dead := rows.filter(state=State.FAILED).exclude(address="").first()):
+            with contextlib.suppress(Refused):
+                services.resend(message, by=make.user(Role.DUTY_OFFICER), only=[dead.pk])
+        elif step == "gateway down":
+            for name in CHANNELS:
+                outlet.OUTLET._breakers.of(name, name).failed("k", "timeout", 0.0)
+        elif step in {"release", "stop"}:
+            with transaction.atomic():
+                getattr(services, step)(Message.objects.filter(pk=message.pk), message.space)
         elif step == "receipt":
             keys = list(rows.values_list("key", flat=True))
             assert receipts.take("sms", [{"key": key, "status": "failed"} for key in keys]).taken == 0
@@ -123,20 +145,22 @@ def _walk(space: Space, message: Any, steps: list[str]) -> None:
     channels=st.lists(st.sampled_from(sorted(CHANNELS)), min_size=1, unique=True),
     in_order=st.booleans(),
     colour=st.sampled_from(["", "red", "blue"]),
-    configured=st.booleans(),
+    configured=st.sampled_from(["", "https://gateway.example.org/send", "lines"]),
+    waits=st.booleans(),
     steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=8),
 )
 def test_no_message_of_an_exercise_opens_a_connection(
-    doors, monkeypatch, is_space, chosen, channels, in_order, colour, configured, steps
+    doors, monkeypatch, is_space, chosen, channels, in_order, colour, configured, waits, steps
 ):  # fmt: skip
     for name in GATEWAYS:
-        monkeypatch.setenv(f"HAITANG_{name}", "https://gateway.example.org/send" if configured else "")
+        monkeypatch.setenv(f"HAITANG_{name}", LINES.get(name, "") if configured == "lines" else configured)
     monkeypatch.setenv("HAITANG_SMTP", "mail.example.org:25" if configured else "")
     with _Undone():
         people = _people()
         space = make.exercise() if is_space else Space.live()
         message = make.message(space, *(people[i] for i in sorted(chosen)), channels=channels, in_order=in_order,
-                               colour=colour, drill=not is_space)  # fmt: skip
+                               colour=colour, drill=not is_space, data={"broadcast": {"polygons": []}},
+                               not_before=now(space) + timedelta(minutes=5) if waits else None)  # fmt: skip
         _walk(space, message, [*steps, "lease ends", "pump", "pump all"])
         assert doors == []
         for row in Delivery.objects.filter(message=message).select_related("user"):
@@ -179,6 +203,10 @@ def test_no_connection_is_opened_without_a_permit():
         with pytest.raises(ExerciseLeak):
             transport.post(permit, "http://127.0.0.1/", {})
         with pytest.raises(ExerciseLeak):
+            transport.stream(permit, "127.0.0.1", 1, tls=False)
+        with pytest.raises(ExerciseLeak):
+            transport.broker(permit, "mqtt://127.0.0.1", "n", "t", print)
+        with pytest.raises(ExerciseLeak):
             transport.mail(permit, "127.0.0.1:25", None)
         with pytest.raises(ExerciseLeak):
             transport.push(permit, {"endpoint": "https://example.org"}, {}, private_key="", contact="", topic="")
@@ -194,6 +222,8 @@ def test_only_the_transport_can_open_connections():
         "pywebpush",
         "urllib.request",
         "http.client",
+        "socketserver",
+        "paho.mqtt.client",
         "aiohttp",
         "ssl",
         "asyncio",
@@ -212,7 +242,7 @@ def test_only_the_transport_can_open_connections():
             )
             if wanted.intersection(names):
                 found.add(path.name)
-    assert found == {"transport.py", "simulators.py"}
+    assert found == {"transport.py", "simulators.py", "smpp_simulator.py", "device_simulator.py"}
 
 
 def test_titles_carry_the_mark_once():

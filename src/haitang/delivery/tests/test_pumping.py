@@ -72,8 +72,7 @@ def test_no_more_letters_are_under_way_than_a_channel_has_threads(live, wire):
 
 
 def test_letters_beyond_the_rate_wait_and_their_waiting_is_no_attempt(live, wire, monkeypatch):
-    monkeypatch.setattr(type(CHANNELS["sms"]), "rate_per_s", 0.001)
-    monkeypatch.setattr(type(CHANNELS["sms"]), "burst", 2)
+    monkeypatch.setattr(type(CHANNELS["sms"]), "pace", lambda _self: (0.001, 2))
     message = make.message(live, *(make.user() for _ in range(5)), channels=["sms"])
     services.pump(live, patience_s=1)
     assert len(wire.requests) == 2

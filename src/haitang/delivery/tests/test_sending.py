@@ -66,7 +66,7 @@ def test_a_person_named_twice_gets_it_once():
 
 
 def test_an_unknown_channel_is_named_with_those_there_are():
-    with pytest.raises(LookupError, match="no channel 'pigeon'; there are dingtalk, email"):
+    with pytest.raises(LookupError, match="no channel 'pigeon'; there are cellbroadcast, dingtalk, email"):
         make.message(Space.live(), make.user(), channels=["pigeon"])
 
 
