@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if default["ENGINE"].endswith("sqlite3"):
         # A file, as in life: threads and processes of a test see one database with the locks it really has.
         default.setdefault("TEST", {})["NAME"] = str(Path(os.environ["HAITANG_DATA"]) / "test.sqlite3")
+    _make_signing_key(settings.DATA)
     # The catalogues are read once per process, so they must be there before the first test.
     _compile_catalogues()
+
+
+def _make_signing_key(folder: Path) -> None:
+    """What `haitang init` makes: without a key no actual public warning is published. A short one, for speed."""
+    from haitang.alerting.cap_signature import make_pair
+
+    private, public = make_pair("tests", at=datetime.now(UTC) - timedelta(days=1), curve=True)
+    (folder / "cap_signing.key").write_bytes(private)
+    (folder / "cap_signing.crt").write_bytes(public)
 
 
 def _compile_catalogues() -> None:

@@ -6,8 +6,11 @@ Source: 突发事件应对法 article on four levels; mapping in general use (re
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
+
+from haitang.alerting.cap_model import Info
 
 
 class Colour(StrEnum):
@@ -41,6 +44,8 @@ class Colour(StrEnum):
 
 # CAP has no colour: it travels in a parameter of this name.
 COLOUR_PARAMETER: Final = "ColorCode"
+# Where one message holds several colours, every info says all of them: "990000101=ORANGE 990000103=YELLOW".
+AREA_COLOURS: Final = "AreaColorCode"
 _RANK: Final = {Colour.RED: 4, Colour.ORANGE: 3, Colour.YELLOW: 2, Colour.BLUE: 1}
 _SEVERITY: Final = {
     Colour.RED: "Extreme", Colour.ORANGE: "Severe", Colour.YELLOW: "Moderate", Colour.BLUE: "Minor",
@@ -71,3 +76,32 @@ def in_headline(headline: str) -> Colour | None:
     """The colour a Chinese headline announces; of "更新 A 为 B" it is B."""
     match = _AFTER.search(headline) or _ANY.search(headline)
     return _BY_ZH[match[1]] if match else None
+
+
+def changes(headline: str) -> bool:
+    """Whether a headline tells of a change from one colour to another."""
+    return _AFTER.search(headline) is not None and len(set(_ANY.findall(headline))) > 1
+
+
+def of_info(info: Info) -> Colour | None:
+    """The colour of an info: its parameter, else what its headline announces, else its severity."""
+    return (
+        parse(info.parameter(COLOUR_PARAMETER) or "")
+        or in_headline(info.headline or "")
+        or from_severity(info.severity)
+    )
+
+
+def write_areas(levels: Mapping[str, Colour]) -> str:
+    """Places with their colours, as one parameter holds them."""
+    return " ".join(f"{_plain(name)}={colour.value.upper()}" for name, colour in levels.items())
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[=\s]", "", name)
+
+
+def read_areas(text: str) -> dict[str, Colour]:
+    """Read what `write_areas` wrote; what is no colour is left out."""
+    pairs = (part.rpartition("=") for part in text.split())
+    return {name: colour for name, _, word in pairs if name and (colour := parse(word))}

@@ -12,8 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from haitang.accounts.models import User
 from haitang.accounts.verbs import Refused
 from haitang.alerting import subscriptions
+from haitang.alerting.cap_xml import MAX_BYTES
 from haitang.alerting.composing import Texts
-from haitang.alerting.models import Audience, ColourChoice, EventKind, State, Subscription, WarningTemplate
+from haitang.alerting.models import (
+    Audience,
+    ColourChoice,
+    EventKind,
+    FeedSource,
+    SignatureVerdict,
+    State,
+    Subscription,
+    WarningTemplate,
+)
 from haitang.geo.forms import GeometryFormField
 from haitang.geo.models import Level, Place
 
@@ -125,6 +135,22 @@ class FilterForm(forms.Form):
         _one_of(self, "kind").empty_label = _("All kinds of events")
 
 
+class ReceivedForm(forms.Form):
+    """Which received messages the list shows."""
+
+    show = forms.ChoiceField(
+        label=_("Show"), required=False,
+        choices=[("", _("Each once")), ("open", _("Only those in force")), ("all", _("Also doubles"))],
+    )  # fmt: skip
+    signature = forms.ChoiceField(label=_("Signature"), required=False)
+    source = forms.ModelChoiceField(FeedSource.objects.all(), label=_("Feed"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _one_of(self, "signature").choices = [("", _("All signatures")), *SignatureVerdict.choices]
+        _one_of(self, "source").empty_label = _("All feeds")
+
+
 class ReasonForm(forms.Form):
     """Why a warning is sent back."""
 
@@ -184,4 +210,32 @@ class SubscribeForm(forms.Form):
         cleaned = super().clean() or {}
         if not cleaned.get("phone") and not cleaned.get("email") and not {"phone", "email"} & set(self.errors):
             raise ValidationError(_("Give a mobile number or an e-mail address."))
+        return cleaned
+
+
+class CheckForm(forms.Form):
+    """A CAP message to be checked: a file, or its text."""
+
+    file = forms.FileField(
+        label=_("File"), required=False, widget=forms.ClearableFileInput(attrs={"accept": ".xml,.cap"})
+    )
+    text = forms.CharField(
+        label=_("or its text"), required=False, max_length=2_000_000, strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "font-monospace"}),
+    )  # fmt: skip
+    profile = forms.ChoiceField(
+        label=_("Profile"), required=False, choices=[("cn", _("China (GB/T 35965.1)")), ("", _("CAP 1.2 alone"))]
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two, not larger than a message may be; `data` is its bytes."""
+        cleaned = super().clean() or {}
+        file, text = cleaned.get("file"), cleaned.get("text") or ""
+        if self.errors:
+            return cleaned
+        if (file is None) == (not text.strip()):
+            raise ValidationError(_("Give a file, or paste the text of one message."))
+        if file is not None and file.size > MAX_BYTES:
+            raise ValidationError(_("The file is larger than a message may be (8 MB)."))
+        cleaned["data"] = file.read() if file is not None else text.strip().encode()
         return cleaned

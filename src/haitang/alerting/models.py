@@ -7,16 +7,19 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.models import Organisation, User
 from haitang.accounts.roles import Role
 from haitang.accounts.scope import Scope, ScopedManager, ScopedQuerySet
-from haitang.alerting import cap_model
+from haitang.alerting import cap_model, cap_signature
 from haitang.alerting.colours import Colour
 from haitang.geo.fields import GeometryMixin, GeometryVerbs
 from haitang.geo.models import Place
@@ -291,6 +294,10 @@ class Warning(GeometryMixin):
     # The message as it went out, frozen: what is served, signed and archived are these bytes.
     cap_xml = models.BinaryField(null=True, editable=False)
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    # Fingerprint of the certificate that signed it; empty where it went out unsigned (an exercise without a key).
+    signer = models.CharField(max_length=64, blank=True, editable=False)
+    # The words for areas of another colour than the warning's own: {"yellow": {"headline_zh": ..., ...}}.
+    levels = models.JSONField(_("words by colour"), default=dict, blank=True)
 
     scope = WarningScope()
     objects = ScopedManager.from_queryset(WarningQuerySet)()
@@ -401,10 +408,173 @@ class WarningPlace(models.Model):
     warning = models.ForeignKey(Warning, models.CASCADE, related_name="areas")
     place = models.ForeignKey(Place, models.PROTECT, related_name="+")
     is_chosen = models.BooleanField(_("chosen"), default=True)
+    # Its own colour where one warning holds several; what only a drawing touches has the warning's.
+    colour = models.CharField(_("colour"), max_length=8, choices=ColourChoice, blank=True)
 
     class Meta:
         ordering = ("place__path",)
         constraints = [models.UniqueConstraint(fields=["warning", "place"], name="alerting_place_once")]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A place without a colour of its own has the warning's."""
+        self.colour = self.colour or self.warning.colour
+        super().save(*args, **kwargs)
+
+    @property
+    def colour_info(self) -> ColourChoice:
+        """The colour with its label."""
+        return ColourChoice(self.colour or self.warning.colour)
+
+
+class WarningResource(models.Model):
+    """A file that goes with a warning: a map, a picture, a recording."""
+
+    warning = models.ForeignKey(Warning, models.CASCADE, related_name="resources")
+    number = models.PositiveSmallIntegerField(_("number"))
+    description_zh = models.CharField(_("what it is (Chinese)"), max_length=100)
+    description_en = models.CharField(_("what it is (English)"), max_length=150, blank=True)
+    name = models.CharField(_("file name"), max_length=100)
+    mime_type = models.CharField(_("file type"), max_length=60)
+    size = models.PositiveIntegerField(_("size"))
+    # CAP's digest is SHA-1; it finds a damaged transfer and proves nothing.
+    sha1 = models.CharField(max_length=40)
+    content = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("file of a warning")
+        verbose_name_plural = _("files of warnings")
+        ordering = ("number",)
+        constraints = [models.UniqueConstraint(fields=["warning", "number"], name="alerting_resource_once")]
+
+    def __str__(self) -> str:
+        return self.description
+
+    @property
+    def description(self) -> str:
+        """What it is, in the reader's language."""
+        return localised(self.description_zh, self.description_en)
+
+
+class TrustedSender(models.Model):
+    """A certificate pinned for a sender of CAP messages: only what it signed counts as that sender's."""
+
+    code = models.SlugField(_("short name"), max_length=40, unique=True)
+    name_zh = models.CharField(_("name (Chinese)"), max_length=80)
+    name_en = models.CharField(_("name (English)"), max_length=120, blank=True)
+    sender = models.CharField(_("sender in its messages"), max_length=200, db_index=True)
+    certificate = models.TextField(
+        _("certificate (PEM)"), help_text=_("As handed over by the sender; never as found in a message.")
+    )
+    fingerprint = models.CharField(_("SHA-256 fingerprint"), max_length=64, editable=False)
+    valid_from = models.DateTimeField(_("certificate valid from"), editable=False)
+    valid_until = models.DateTimeField(_("certificate valid until"), editable=False)
+    is_active = models.BooleanField(_("in use"), default=True)
+    note = models.TextField(_("how it was checked"), blank=True)
+
+    # Trust is decided by the administrator and can be looked up by those who act on messages.
+    scope = Scope(roles=(Role.ADMIN, Role.DUTY_OFFICER, Role.COMMANDER))
+    objects = ScopedManager()
+
+    class Meta:
+        verbose_name = _("trusted sender")
+        verbose_name_plural = _("trusted senders")
+        ordering = ("code",)
+        constraints = [models.UniqueConstraint(fields=["sender", "fingerprint"], name="alerting_trusted_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return localised(self.name_zh, self.name_en)
+
+    def clean(self) -> None:
+        """Read the certificate; what it says of itself is stored beside it."""
+        try:
+            found = cap_signature.load_certificate(self.certificate.strip().encode())
+        except cap_signature.KeyTrouble as error:
+            raise ValidationError({"certificate": str(error)}) from error
+        self.fingerprint = cap_signature.fingerprint(found)
+        self.valid_from, self.valid_until = found.not_valid_before_utc, found.not_valid_after_utc
+
+
+class FeedForm(models.TextChoices):
+    """How another platform writes its warnings."""
+
+    AUTO = "auto", _("Find out")
+    ATOM = "atom", _("Atom feed of CAP messages")
+    RSS = "rss", _("RSS feed of CAP messages")
+    CAP = "cap", _("One CAP message")
+    NATIONAL = "national", _("JSON of the national warning platform")
+
+
+class FeedSource(models.Model):
+    """A feed of warnings that is read regularly: the weather bureau's, the city's, a neighbour's."""
+
+    code = models.SlugField(_("short name"), max_length=40, unique=True)
+    name_zh = models.CharField(_("name (Chinese)"), max_length=80)
+    name_en = models.CharField(_("name (English)"), max_length=120, blank=True)
+    url = models.URLField(_("address"), max_length=500)
+    form = models.CharField(_("form"), max_length=10, choices=FeedForm, default=FeedForm.AUTO)
+    every_s = models.PositiveIntegerField(
+        _("read every (seconds)"), default=300, validators=[MinValueValidator(30), MaxValueValidator(86_400)]
+    )
+    is_active = models.BooleanField(_("in use"), default=True)
+    note = models.TextField(_("note"), blank=True)
+    # When it is to be read next: the loop takes what is due from here.
+    next_at = models.DateTimeField(_("read next at"), null=True, blank=True, editable=False)
+    read_at = models.DateTimeField(_("read last at"), null=True, blank=True, editable=False)
+    good_at = models.DateTimeField(_("read well last at"), null=True, blank=True, editable=False)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
+    trouble = models.CharField(_("what went wrong"), max_length=300, blank=True, editable=False)
+    etag = models.CharField(max_length=200, blank=True, editable=False)
+    modified = models.CharField(max_length=80, blank=True, editable=False)
+    # Addresses and hashes of what was read last, so that what is known is not fetched again.
+    seen = models.JSONField(default=dict, editable=False)
+
+    scope = Scope(roles=(Role.ADMIN, Role.DUTY_OFFICER, Role.COMMANDER))
+    objects = ScopedManager()
+
+    class Meta:
+        verbose_name = _("warning feed of others")
+        verbose_name_plural = _("warning feeds of others")
+        ordering = ("code",)
+        indexes = [models.Index(fields=["next_at"], name="alerting_feed_due", condition=Q(is_active=True))]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return localised(self.name_zh, self.name_en)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A feed without a time to be read is due at once."""
+        self.next_at = self.next_at or timezone.now()
+        super().save(*args, **kwargs)
+
+
+class SignatureVerdict(models.TextChoices):
+    """What was thought of a received message's signature when it came."""
+
+    UNSIGNED = "unsigned", _("Not signed")
+    VALID = "valid", _("Signature valid")
+    BAD_DIGEST = "bad_digest", _("Changed after it was signed")
+    BAD_SIGNATURE = "bad_signature", _("Signature forged or damaged")
+    UNKNOWN_CERTIFICATE = "unknown_cert", _("Signed with an unknown certificate")
+    EXPIRED = "expired", _("Signed with an expired certificate")
+    MISPLACED = "misplaced", _("Signature in the wrong place")
+    WEAK = "weak", _("Signed with a weak method")
+    MALFORMED = "malformed", _("Signature cannot be read")
+
+    @property
+    def colour(self) -> str:
+        """The colour of its badge."""
+        return {"valid": "green", "unsigned": "grey", "unknown_cert": "yellow", "expired": "yellow"}.get(
+            self.value, "red"
+        )
 
 
 class ReceivedWarning(GeometryMixin):
@@ -425,6 +595,25 @@ class ReceivedWarning(GeometryMixin):
     cap_xml = models.BinaryField(editable=False)
     sha256 = models.CharField(max_length=64)
     findings = models.JSONField(_("findings"), default=list)
+    # What was thought of its signature at the time of receipt, and by which pinned certificate; never judged anew.
+    signature = models.CharField(
+        _("signature"), max_length=16, choices=SignatureVerdict, default=SignatureVerdict.UNSIGNED
+    )
+    signature_detail = models.CharField(max_length=200, blank=True)
+    signature_by = models.CharField(max_length=64, blank=True)
+    source = models.ForeignKey(
+        FeedSource, models.SET_NULL, null=True, blank=True, related_name="received", verbose_name=_("feed")
+    )
+    # As it came, where that was not CAP (the national platform's JSON); `cap_xml` is then what we made of it.
+    original = models.BinaryField(null=True, editable=False)
+    original_type = models.CharField(max_length=60, blank=True)
+    # What it says, without who says it when: the same warning from two feeds has the same.
+    content_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    # The same warning, received before under another name.
+    same_as = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="doubles")
+    # The message that updated or cancelled it, as soon as that has come.
+    replaced_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="replaces")
+    seen_at = models.DateTimeField(_("seen last at"), null=True, blank=True)
     received_at = models.DateTimeField(_("time of receipt"))
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
@@ -443,6 +632,16 @@ class ReceivedWarning(GeometryMixin):
 
     def __str__(self) -> str:
         return self.headline or self.event or self.identifier
+
+    @property
+    def signature_info(self) -> SignatureVerdict:
+        """The verdict with its label and colour."""
+        return SignatureVerdict(self.signature)
+
+    @property
+    def colour_info(self) -> ColourChoice | None:
+        """The colour with its label, None where the message has none of ours."""
+        return ColourChoice(self.colour) if self.colour else None
 
 
 class Subscription(models.Model):

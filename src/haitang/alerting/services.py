@@ -19,7 +19,7 @@ from haitang.accounts.actors import SYSTEM, Actor, System
 from haitang.accounts.models import User
 from haitang.accounts.roles import OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
-from haitang.alerting import cap, composing, dissemination, drafting, identifiers
+from haitang.alerting import cap, composing, dissemination, drafting, identifiers, signing
 from haitang.alerting.composing import Texts, Where
 from haitang.alerting.models import (
     MOVES,
@@ -201,7 +201,7 @@ def publish(warning: Warning, *, by: Actor) -> Warning:
     warning.identifier = _free_identifier(warning.space, at)
     warning.published_at = at
     _freeze(warning, at)
-    _move(warning, State.PUBLISHED, "identifier", "published_at", "cap_xml", "sha256")
+    _move(warning, State.PUBLISHED, "identifier", "published_at", "cap_xml", "sha256", "signer")
     if parent is not None:
         _end(parent, State.CANCELLED if warning.msg_type == MsgType.CANCEL else State.UPDATED, at, by=by)
     if warning.msg_type == MsgType.CANCEL:
@@ -347,6 +347,7 @@ def _freeze(warning: Warning, at: datetime) -> None:
     errors = cap.errors(findings)
     if errors or not data:
         raise Refused("; ".join(f"{f.xpath}: {f.what('en')}" for f in errors))
+    data, warning.signer = signing.signed(data, warning)
     warning.cap_xml, warning.sha256 = data, hashlib.sha256(data).hexdigest()
 
 

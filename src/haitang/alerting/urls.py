@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from haitang.alerting.views import compose, public, received, rules, warnings
+from haitang.alerting.views import check, compose, public, received, rules, warnings
 
 PREFIX = ""
 app_name = "alerting"
@@ -24,12 +24,16 @@ urlpatterns = [
     path("alerting/received/", received.index, name="received"),
     path("alerting/received/<int:pk>/", received.message, name="received_message"),
     path("alerting/received/<int:pk>/cap.xml", received.cap_xml, name="received_cap_xml"),
+    path("alerting/feeds/<int:pk>/read/", received.read_feed, name="read_feed"),
+    path("alerting/check/", check.check, name="check"),
     path("alerting/rules/", rules.index, name="rules"),
     path("alerting/rules/templates/<int:pk>/", rules.template, name="template"),
     path("public/", public.home, name="public"),
     path("public/warnings.atom", public.feed, name="public_feed"),
+    path("public/warnings.rss", public.feed, {"form": "rss"}, name="public_rss"),
     path("public/warnings/<int:pk>/", public.warning, name="public_warning"),
     path("public/warnings/<int:pk>/cap.xml", public.cap_xml, name="public_cap"),
+    path("public/certificate.pem", public.certificate, name="public_certificate"),
     path("public/subscribe/", public.subscribe, name="public_subscribe"),
     path("public/unsubscribe/<str:token>/", public.unsubscribe, name="public_unsubscribe"),
 ]

@@ -94,6 +94,22 @@ def _gateways() -> Finding:
     return Finding("gateways", "good", "all are set")
 
 
+def _signing() -> Finding:
+    from haitang.alerting import signing
+
+    own = signing.standing()
+    if not own.is_on:
+        return Finding("signing", "note", "warnings go out unsigned", "HAITANG_CAP_SIGN=1")
+    if own.trouble:
+        return Finding("signing", "bad", own.trouble, "Install a key pair: HAITANG_CAP_KEY and HAITANG_CAP_CERTIFICATE")
+    detail = f"{own.subject}, until {own.valid_until:%Y-%m-%d}"
+    if own.is_self_made:
+        return Finding("signing", "note", f"self-made key: {detail}", "Install a certificate that receivers know")
+    if own.ends_soon:
+        return Finding("signing", "note", f"ends soon: {detail}", "Renew the certificate")
+    return Finding("signing", "good", detail)
+
+
 def _journal() -> Finding:
     total = sum(Head.objects.values_list("seq", flat=True))
     return Finding("journal", "good", f"{total} entries; haitang verify-journal checks the chain")
@@ -107,5 +123,6 @@ LOOKS: dict[str, Callable[[], Finding]] = {
     "disk": _disk,
     "safety": _secrets,
     "gateways": _gateways,
+    "signing": _signing,
     "journal": _journal,
 }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 import shapely
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from haitang.accounts.verbs import Refused
-from haitang.alerting import cap, composing, services
+from haitang.alerting import cap, cap_signature, composing, services, signing
 from haitang.alerting.composing import Texts
 from haitang.alerting.models import Audience, Warning
 from haitang.alerting.tests import factories as make
@@ -79,7 +81,13 @@ def test_every_published_message_is_valid_and_reads_back(
             schema.assertValid(etree.fromstring(data))
         alert, findings = cap.parse(data)
         assert not cap.errors(findings + cap.validate(alert, "cn", composing.event_codes()))
-        assert cap.build(alert) == data
+        # What was frozen is what we write, and our signature as its last child.
+        written = etree.fromstring(cap.build(alert))
+        assert etree.tostring(written, method="c14n") == etree.tostring(_unsigned(data), method="c14n")
+        own = signing.signer()
+        judged = cap_signature.judge(data, [own.certificate], timezone.now())
+        assert judged.verdict == "valid" and judged.fingerprint == stored.signer
+        assert stored.sha256 == hashlib.sha256(data).hexdigest()
         assert (alert.identifier, alert.msg_type, alert.scope) == (stored.identifier, stored.msg_type, stored.cap_scope)
         info = alert.infos[0]
         assert info.headline == stored.headline_zh.replace("\r\n", "\n").strip()
@@ -88,6 +96,14 @@ def test_every_published_message_is_valid_and_reads_back(
         if shape is not None and stored.geometry is not None:
             assert covered.buffer(1e-4).covers(stored.geometry)
     Warning.objects.update(state="discarded")
+
+
+def _unsigned(data):
+    root = etree.fromstring(data)
+    (signature,) = root.iterchildren("{*}Signature")
+    root.remove(signature)
+    root[-1].tail = "\n"
+    return root
 
 
 def composing_shape(area):

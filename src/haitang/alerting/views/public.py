@@ -6,11 +6,14 @@ cannot stand here whatever its fields say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.core.cache import cache
+from django.db.models import Q
+from django.db.models.functions import Length
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,11 +22,22 @@ from django.utils.http import http_date, parse_http_date_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from haitang.alerting import services, subscriptions
-from haitang.alerting.feed import CAP_TYPE, FeedItem, atom
+from haitang.alerting import services, signing, subscriptions
+from haitang.alerting.cap_signature import KeyTrouble
+from haitang.alerting.colours import Colour
+from haitang.alerting.feed import CAP_TYPE, FeedItem, atom, rss
 from haitang.alerting.forms import SubscribeForm
 from haitang.alerting.mapping import picture
-from haitang.alerting.models import Policy, State, Warning, WarningQuerySet
+from haitang.alerting.models import (
+    ColourChoice,
+    EventKind,
+    Policy,
+    State,
+    Warning,
+    WarningPlace,
+    WarningQuerySet,
+    place_chain,
+)
 from haitang.alerting.views.common import language_of
 from haitang.geo.models import Place
 from haitang.spaces.clock import now
@@ -84,25 +98,55 @@ def cap_xml(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def feed(request: HttpRequest) -> HttpResponse:
-    """An Atom feed of the public messages of the last thirty days, updates and cancellations among them."""
-    since = now() - FEED_DAYS
-    rows = list(_public().filter(published_at__gt=since).order_by("-published_at", "-pk")[:FEED_MOST])
-    updated = max((row.ended_at or row.published_at for row in rows if row.published_at), default=since)
-    asked = (
-        parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
-        if request.headers.get("If-Modified-Since")
-        else None
+def certificate(request: HttpRequest) -> HttpResponse:
+    """The certificate that our messages are signed with, for receivers to pin."""
+    try:
+        own = signing.signer()
+    except KeyTrouble:
+        own = None
+    if own is None:
+        raise Http404
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    headers = {"Content-Disposition": 'attachment; filename="haitang-cap.pem"'}
+    return HttpResponse(
+        own.certificate.public_bytes(Encoding.PEM), content_type="application/x-pem-file", headers=headers
     )
+
+
+FORMS: dict[str, tuple[Callable[..., bytes], str]] = {
+    "atom": (atom, "application/atom+xml; charset=utf-8"),
+    "rss": (rss, "application/rss+xml; charset=utf-8"),
+}
+
+
+@require_safe
+def feed(request: HttpRequest, form: str = "atom") -> HttpResponse:
+    """A feed of the public messages of the last thirty days, updates and cancellations among them.
+
+    `?kind=` (an event code or hazard), `?place=` (the code of a place, and what lies in or around it) and `?colour=`
+    (that and graver) choose among them.
+    """
+    if form not in FORMS:
+        raise Http404
+    write, content_type = FORMS[form]
+    since = now() - FEED_DAYS
+    chosen, said = _feed_filters(request)
+    rows = list(
+        chosen.filter(published_at__gt=since)
+        .annotate(size=Length("cap_xml"))
+        .order_by("-published_at", "-pk")[:FEED_MOST]
+    )
+    updated = max((row.ended_at or row.published_at for row in rows if row.published_at), default=since)
+    header = request.headers.get("If-Modified-Since")
+    asked = parse_http_date_safe(header) if header else None
     if rows and asked is not None and int(updated.timestamp()) <= asked:
         return HttpResponse(status=304)
     language = language_of(request)
     unit = Policy.objects.first()
-    author = (
-        (unit.sender_name_en if language == "en" and unit.sender_name_en else unit.sender_name_zh)
-        if unit
-        else "Haitang"
-    )
+    author = "Haitang"
+    if unit is not None:
+        author = unit.sender_name_en if language == "en" and unit.sender_name_en else unit.sender_name_zh
 
     def absolute(name: str, *args: Any) -> str:
         return request.build_absolute_uri(reverse(name, args=args))
@@ -111,18 +155,43 @@ def feed(request: HttpRequest) -> HttpResponse:
         FeedItem(
             identifier=row.identifier, title=row.headline, summary=row.description, updated=row.published_at,
             cap_url=absolute("alerting:public_cap", row.pk), page_url=absolute("alerting:public_warning", row.pk), author=author,
-            msg_type=row.msg_type, event=row.kind.name, severity=row.hue.severity, expires=row.expires,
+            msg_type=row.msg_type, event=row.kind.name, severity=row.hue.severity, expires=row.expires, size=row.size or 0,
         )
         for row in rows if row.published_at
     ]  # fmt: skip
-    data = atom(
-        title=_("Warnings of %(author)s") % {"author": author}, self_url=absolute("alerting:public_feed"),
-        page_url=absolute("alerting:public"), updated=updated, items=items, language="en" if language == "en" else "zh-CN",
+    title = " · ".join([_("Warnings of %(author)s") % {"author": author}, *said])
+    data = write(
+        title=title, self_url=request.build_absolute_uri(), page_url=absolute("alerting:public"), updated=updated,
+        items=items, language="en" if language == "en" else "zh-CN",
     )  # fmt: skip
-    answer = HttpResponse(data, content_type="application/atom+xml; charset=utf-8")
+    answer = HttpResponse(data, content_type=content_type)
     answer["Last-Modified"] = http_date(updated.timestamp())
     patch_cache_control(answer, public=True, max_age=30)
     return answer
+
+
+def _feed_filters(request: HttpRequest) -> tuple[WarningQuerySet, list[str]]:
+    """The messages that the address asks for, and that in words. 404 for a kind, place or colour that is none."""
+    rows, said = _public(), []
+    if kind := request.GET.get("kind", "")[:40]:
+        found = list(EventKind.objects.filter(Q(code=kind) | Q(hazard=kind)))
+        if not found:
+            raise Http404("no such kind of event")
+        rows = rows.filter(kind__in=found)
+        said.append(found[0].name)
+    if code := request.GET.get("place", "")[:40]:
+        place = get_object_or_404(Place, code=code)
+        near = WarningPlace.objects.filter(
+            Q(place__path__startswith=place.path) | Q(place__path__in=place_chain(place.path))
+        )
+        rows = rows.filter(pk__in=near.values("warning"))
+        said.append(place.name)
+    if colour := request.GET.get("colour", ""):
+        if colour not in list(Colour):
+            raise Http404("no such colour")
+        rows = rows.filter(colour__in=[one.value for one in Colour if one.rank >= Colour(colour).rank])
+        said.append(str(ColourChoice(colour).label))
+    return rows, said
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

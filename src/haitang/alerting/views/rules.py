@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from haitang.accounts.verbs import may
-from haitang.alerting import rulebook
+from haitang.alerting import rulebook, signing
 from haitang.alerting.forms import TEXTS, TemplateForm
 from haitang.alerting.models import ColourChoice, EventKind, Policy, WarningTemplate
 from haitang.alerting.wording import FIELDS
@@ -27,7 +27,7 @@ def index(request: HttpRequest) -> HttpResponse:
     policy = Policy.objects.visible_to(request.user).first()
     return render(request, "alerting/rules.html", {
         "kinds": [(kind, [(colour, templates.get((kind.pk, colour.value))) for colour in ColourChoice]) for kind in kinds],
-        "policy": policy, "colours": ColourChoice,
+        "signing": signing.standing(), "policy": policy, "colours": ColourChoice,
         "minutes": [(colour, policy.answer_minutes.get(colour.value)) for colour in ColourChoice] if policy else [],
         "ladder": [(step, [channel_of(name).label for name in step.channels]) for step in ladder.parse(policy.ladder)] if policy else [],
     })  # fmt: skip
