@@ -239,7 +239,7 @@ def _newest_with(space_id: int, columns: Columns) -> dict[int, bytes]:
     """The rows of `SealedNewest` that these readings touch, as they will be."""
     series, time_ms, value = tail.last_of_each(columns)
     part = series // tail.PART
-    touched = np.unique(part).tolist()
+    touched = tail.distinct(part).tolist()
     known = dict(SealedNewest.objects.filter(space=space_id, part__in=touched).values_list("part", "payload"))
     result = {}
     for each in touched:

@@ -23,7 +23,7 @@ from haitang.monitoring.chunk_codec import Figures, decode, unpack_figures
 from haitang.monitoring.chunk_codec import figures as of_rows
 from haitang.monitoring.models import Chunk, SealedNewest, Sealing, Tail
 from haitang.monitoring.rules import Bools, Floats, Ints
-from haitang.monitoring.tail import Columns, among, joined, last_of_each, without_repeats
+from haitang.monitoring.tail import Columns, among, distinct, joined, last_of_each, without_repeats
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ def read_many(
     """Series, times and values of many series in [start_ms, end_ms), sorted by series and time. For back-tests."""
     wanted = _ids(series_ids)
     pieces = tail.view(space_id).of_many(wanted, start_ms, end_ms)
-    found = _chunks(space_id, np.unique(wanted // BLOCK), start_ms, end_ms - 1)
+    found = _chunks(space_id, distinct(wanted // BLOCK), start_ms, end_ms - 1)
     for batch in batches(sorted(each.pk for each in found), 64):
         for payload in _payloads(batch).values():
             series, time, value = decode(payload)
@@ -167,8 +167,8 @@ def delete_space(space_id: int) -> int:
 
 def _ids(series_ids: Iterable[int]) -> Ints:
     if isinstance(series_ids, np.ndarray):
-        return np.unique(series_ids.astype(np.int64))
-    return np.unique(np.fromiter((int(each) for each in series_ids), np.int64))
+        return distinct(series_ids.astype(np.int64))
+    return distinct(np.fromiter((int(each) for each in series_ids), np.int64))
 
 
 def _in_order(pieces: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:
@@ -255,14 +255,14 @@ def batches(ids: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 def _known(space_id: int, series_ids: Ints, time_ms: Ints) -> Bools:
     """Which of these pairs, each given once, are stored."""
-    wanted = np.unique(series_ids)
+    wanted = distinct(series_ids)
     low, high = int(time_ms.min()), int(time_ms.max())
     known = np.zeros(len(series_ids), np.bool_)
     for rows in tail.view(space_id).of_many(wanted, low, high + 1):
         known |= _found_in(series_ids, time_ms, rows)
     block = series_ids // BLOCK
     near = []
-    for each in _chunks(space_id, np.unique(wanted // BLOCK), low, high):
+    for each in _chunks(space_id, distinct(wanted // BLOCK), low, high):
         mine = ~known & (block == each.block) & (time_ms >= each.first_ms) & (time_ms <= each.last_ms)
         if mine.any():
             near.append(each.pk)
@@ -287,12 +287,12 @@ def _latest_before(space_id: int, view: tail.View, wanted: Ints, upto_ms: int) -
     """The newest reading at or before a time, of series that have newer ones."""
     best = last_of_each(joined([last_of_each(piece) for piece in view.of_many(wanted, -FOREVER_MS, upto_ms + 1)]))
     near = upto_ms - 3 * DAY_MS
-    found = _chunks(space_id, np.unique(wanted // BLOCK), near, upto_ms)
+    found = _chunks(space_id, distinct(wanted // BLOCK), near, upto_ms)
     best = _later(best, found, upto_ms)
     # What is not in these chunks is older; only series that were silent for days are looked for there.
     left = wanted[~among(wanted, best[0][best[1] >= near])]
     if len(left):
-        older = _chunks(space_id, np.unique(left // BLOCK), -FOREVER_MS, near - 1)
+        older = _chunks(space_id, distinct(left // BLOCK), -FOREVER_MS, near - 1)
         best = _later(best, [each for each in older if each.last_ms < near], upto_ms)
     mask = among(best[0], wanted)
     return best[0][mask], best[1][mask], best[2][mask]
@@ -318,6 +318,9 @@ def _summary(
 ) -> list[Stretch]:
     edges = np.linspace(start_ms, end_ms, stretches + 1).astype(np.int64)
     edges[0], edges[-1] = start_ms, end_ms
+    if end_ms - start_ms < 2 * DAY_MS * stretches:
+        # Hardly a chunk lies within one stretch: the figures would be read for nothing.
+        return _together(edges, _stretched(edges, *read(space_id, series_id, start_ms, end_ms)))
     whole: list[tuple[int, Figures, int]] = []
     to_decode: list[int] = []
     rows = Chunk.objects.filter(
@@ -340,10 +343,13 @@ def _summary(
             _series, time, value = decode(payload, series_id)
             a, b = np.searchsorted(time, (start_ms, end_ms)).tolist()
             pieces.append((time[a:b], value[a:b]))
-    time, value = _in_order(pieces)
-    apart = of_rows(np.searchsorted(edges, time, side="right") - 1, time, value)
-    whole += [(stretch, apart, k) for k, stretch in enumerate(apart.series.tolist())]
-    return _together(edges, whole)
+    return _together(edges, whole + _stretched(edges, *_in_order(pieces)))
+
+
+def _stretched(edges: Ints, time: Ints, value: Floats) -> list[tuple[int, Figures, int]]:
+    """The figures of readings by stretch."""
+    figures = of_rows(np.searchsorted(edges, time, side="right") - 1, time, value)
+    return [(stretch, figures, k) for k, stretch in enumerate(figures.series.tolist())]
 
 
 def _together(edges: Ints, parts: Sequence[tuple[int, Figures, int]]) -> list[Stretch]:
