@@ -5,12 +5,12 @@
 
 The gateway answers 2xx with {"id": "..."} and sends a letter once for a key, however often it is asked. It reports by
 posting {"key", "status": delivered | read | answered | no_answer | busy | failed, "reason"} to `receipts` with the
-same token. An adapter to a provider's own protocol is a few lines in front of that provider.
+same token. A call whose letter carries "readback" is confirmed by what the callee said back, in the receipt's "code". An adapter to a provider's own protocol is a few lines in front of that provider.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from haitang.delivery import transport
 from haitang.delivery.channel import Accepted, Channel, Letter
@@ -32,12 +32,17 @@ class HttpGateway(Channel):
         """What is written or spoken."""
         return letter.text or letter.title
 
+    def more(self, letter: Letter) -> dict[str, Any]:
+        """What a channel adds to the body."""
+        return {}
+
     def send(self, letter: Letter, permit: Permit) -> Accepted:
         """Hand it to the gateway."""
         gateway = self.gateway(letter)
         body = {
             "key": letter.key, "to": letter.to, "title": letter.title, "text": self.words(letter), "url": absolute(letter.url),
             "language": letter.language, "colour": letter.colour, "receipts": receipts_url(self.name),
+            **self.more(letter),
         }  # fmt: skip
         headers = {"Authorization": f"Bearer {gateway.secret}", "Idempotency-Key": letter.key}
         return Accepted(

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from haitang.delivery import outbox, tallies
+from haitang.delivery import gateways, outbox, readback, tallies
 from haitang.delivery.models import Delivery
 from haitang.delivery.states import State
 from haitang.spaces.clock import now
@@ -58,8 +58,11 @@ def take(channel: str, rows: Sequence[Any]) -> Taken:
     answer = Taken()
     valid = [row for number, row in enumerate(rows) if _is_valid(row, number, answer)]
     if valid:
+        said: list[Delivery] = []
         with transaction.atomic():
-            _apply(channel, valid, answer)
+            _apply(channel, valid, answer, said)
+        for delivery in said:
+            readback.tell(delivery)
     tallies.count(channel, {"taken": answer.taken, "repeated": answer.repeated, "unknown": answer.unknown,
                             "invalid": len(answer.invalid)})  # fmt: skip
     return answer
@@ -83,12 +86,14 @@ def _is_valid(row: Any, number: int, answer: Taken) -> bool:
 def _has_status(row: Mapping[str, Any], bad: Callable[[str, object, str], bool]) -> bool:
     if not isinstance(row.get("status"), str) or row["status"] not in STATUSES:
         return bad("status", row.get("status"), f"one of {', '.join(STATUSES)}")
+    if not isinstance(row.get("code", ""), str):
+        return bad("code", row["code"], "what was said back, as a text")
     if not isinstance(row.get("reason", ""), str):
         return bad("reason", row["reason"], "a text")
     return True
 
 
-def _apply(channel: str, rows: Sequence[Mapping[str, Any]], answer: Taken) -> None:
+def _apply(channel: str, rows: Sequence[Mapping[str, Any]], answer: Taken, said_back: list[Delivery]) -> None:
     named = {row["ref"]: "" for row in rows if "key" not in row}
     if named:
         # A gateway that knows a letter by its own number only, and a process that has not sent it itself.
@@ -116,5 +121,10 @@ def _apply(channel: str, rows: Sequence[Mapping[str, Any]], answer: Taken) -> No
             moved = outbox.fail([(delivery, f"{reason}: {said}" if said else reason, moment)]) > 0
         else:
             moved = outbox.advance(delivery, state, moment)
+            if state == State.ANSWERED and "code" in row and delivery.message.data.get("readback"):
+                if readback.is_right(row["code"], delivery.key, gateways.token()):
+                    said_back.append(delivery)
+                else:
+                    Delivery.objects.filter(pk=delivery.pk).update(reason="wrong_code")
         answer.taken += moved
         answer.repeated += not moved

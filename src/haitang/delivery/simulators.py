@@ -35,6 +35,8 @@ HOST = "127.0.0.1"
 MOST_BYTES = 200_000
 LOOP_S = 0.2
 ROBOT_POSTS_A_MINUTE = 20
+# Shares of those who answer a call: say the code back, say it wrongly.
+READ_BACK, MISHEARD = 0.6, 0.05
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,28 @@ class Gateways:
         self.store, self.token, self.temper = store, token, temper
         self.draw = random.Random(uuid.uuid4().int)
 
-    def courses(self, channel: str, key: str, address: str) -> list[tuple[str, str, float]]:
-        """The receipts of a letter (status, address, due), by the same model as an exercise's."""
+    def courses(self, channel: str, key: str, address: str, readback: str = "") -> list[tuple[str, str, float]]:
+        """The receipts of a letter (status, address, due), by the same model as an exercise's.
+
+        Of those who answer a call that asks for a code, some say it back, a few wrongly; it follows the status after a colon.
+        """
         found = []
         for event in simulator.course(key, channel):
             if event.state == "sent":
                 continue
             status = event.reason if event.state == "failed" else event.state
             due = time.time() + event.after_s
+            if status == "answered" and readback:
+                draw = self.draw.random()
+                status += f":{readback}" if draw < READ_BACK else f":{readback[::-1]}x" if draw > 1 - MISHEARD else ""
             found.append((status, address, due))
             if self.draw.random() < self.temper.doubled:
                 found.append((status, address, due + 1.0))
         return found
 
-    def take(self, letter: Sent, receipts_to: str = "") -> bool:
+    def take(self, letter: Sent, receipts_to: str = "", readback: str = "") -> bool:
         """Keep a letter; False for a key that came before."""
-        receipts = self.courses(letter.channel, letter.key, receipts_to) if receipts_to else []
+        receipts = self.courses(letter.channel, letter.key, receipts_to, readback) if receipts_to else []
         return self.store.take(letter, receipts)
 
 
@@ -92,7 +100,7 @@ def gateway(all_: Gateways, channel: str, body: Mapping[str, Any], headers: Mapp
     if channel in {"sms", "voice"} and sum(c.isdigit() for c in to) < 5:
         return 422, {"error": "unknown_number"}
     letter = Sent(str(key), channel, to, str(body.get("title", "")), text, str(body.get("url", "")), time.time())
-    fresh = all_.take(letter, str(body.get("receipts", "")))
+    fresh = all_.take(letter, str(body.get("receipts", "")), str(body.get("readback", "")))
     return 202, {"id": f"sim-{str(key)[:12]}", "status": "accepted" if fresh else "duplicate"}
 
 
@@ -320,6 +328,11 @@ class Sink:
         return "250 taken by the simulator"
 
 
+def _receipt(row: Due) -> dict[str, Any]:
+    status, colon, code = row.status.partition(":")
+    return {"key": row.key, "status": status, "at": row.due, **({"code": code} if colon else {})}
+
+
 def post_receipts(all_: Gateways, client: httpx.Client) -> int:
     """Post the receipts that are due, in one request for each address; returns how many were taken."""
     by_address: dict[str, list[Due]] = {}
@@ -327,7 +340,7 @@ def post_receipts(all_: Gateways, client: httpx.Client) -> int:
         by_address.setdefault(receipt.address, []).append(receipt)
     done = 0
     for address, rows in by_address.items():
-        body = [{"key": row.key, "status": row.status, "at": row.due} for row in rows]
+        body = [_receipt(row) for row in rows]
         try:
             answer = client.post(address, json=body, headers={"Authorization": f"Bearer {all_.token}"})
         except (httpx.HTTPError, httpx.InvalidURL):

@@ -48,6 +48,8 @@ def actions(user: User, obligation: Obligation) -> list[Action]:
             elif State.STARTED in allowed:
                 found.append(Action("start", kind.start_label, icon="player-play", style="primary"))
             found.append(report if not found else Action("done", kind.done_label, icon="circle-check", asks="report"))
+        if kind.may_decline:
+            found.append(Action("decline", kind.decline_label, icon="hand-stop", asks="reason"))
         if kind.may_refuse:
             found.append(Action("refuse", kind.refuse_label, icon="circle-x", asks="reason"))
     if State.CONFIRMED in allowed and reach.confirms(user, obligation):

@@ -185,6 +185,12 @@ def confirm(request: HttpRequest, id: int) -> Any:
     return services.confirm(_find(request, id, "confirm"), by=request.user)
 
 
+@router.post("/{id}/decline", response=ANSWERS, summary="Answer in the negative")
+def decline(request: HttpRequest, id: int, given: ReasonIn) -> Any:
+    """Say that one cannot; it stays open, and whoever comes next is asked."""
+    return services.decline(_find(request, id, "decline"), by=request.user, reason=given.reason)
+
+
 @router.post("/{id}/refuse", response=ANSWERS, summary="Refuse")
 def refuse(request: HttpRequest, id: int, given: ReasonIn) -> Any:
     """Say that the owner cannot do it, and why."""

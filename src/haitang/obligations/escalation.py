@@ -106,6 +106,9 @@ def _climb(obligation: Obligation, index: int, at: datetime) -> None:
     # The first asking is no reminder: the issue tells of it, and the message itself.
     again = index > 0 or step.origin != "issued" or step.after_s > 0
     as_planned = found_at == step.to
+    if found_at == "workers":
+        _send_out(obligation, index, users)
+        return
     above = [user for user in users if user.organisation_id != obligation.owner_id]
     if found_at not in ABOVE or (as_planned and not again):
         above = []
@@ -128,6 +131,18 @@ def _climb(obligation: Obligation, index: int, at: datetime) -> None:
     )  # fmt: skip
 
 
+def _send_out(obligation: Obligation, index: int, users: Sequence[User]) -> None:
+    """The rung of the grid workers: whoever hears of it gives each of them his own task; they do not answer for the owner."""
+    zh, en = wording.names(obligation)
+    record(
+        space=obligation.space, verb="obligations.escalate", by=SYSTEM, subject=obligation, place=obligation.place,
+        organisation=obligation.owner, thread=obligation.own_thread, colour=obligation.shade,
+        after={"step": index, "to": "workers", "wanted": "workers", "channels": list(obligation.steps[index].channels),
+               "people": [user.pk for user in users], "planned_at": obligation.steps[index].at(obligation.opened_at, obligation.due_at)},
+        text_zh=f"派 {len(users)} 名网格员上门：{zh}", text_en=f"Sending {len(users)} grid workers to the doors: {en}",
+    )  # fmt: skip
+
+
 def send(
     obligation: Obligation, users: Sequence[User], channels: Sequence[str], *, key: str, title: tuple[str, str], body: tuple[str, str],
     in_order: bool = False,
@@ -140,4 +155,6 @@ def send(
         url=obligation.get_absolute_url(), about=obligation, thread=obligation.own_thread,
         colour="red" if obligation.is_overdue else obligation.colour, by=SYSTEM, in_order=in_order,
         drill=bool(obligation.data.get("drill")),
+        # Who answers with one press may answer by voice too: by saying back the code of his own call.
+        data={"readback": True} if "voice" in channels and obligation.kind_info.one_press and obligation.is_open else None,
     )  # fmt: skip

@@ -23,6 +23,7 @@ RECEIVE = pgettext_lazy("obligation button", "Receive")
 START = pgettext_lazy("obligation button", "Start")
 DONE = pgettext_lazy("obligation button", "Report done")
 REFUSE = pgettext_lazy("obligation button", "Cannot do it")
+DECLINE = pgettext_lazy("obligation button", "I cannot")
 CONFIRM = pgettext_lazy("obligation button", "Confirm")
 
 # Asked at once; asked again; then deputy, superior, duty room.
@@ -45,7 +46,8 @@ class Kind:
     decided or written on the page at its `url`, by that slice's verb; its button leads there. `confirm_roles`: who confirms what was
     done (None: nobody needs to). `ladder`: the steps when `issue` gives none. `link_hours`: how long a signed answer
     link can be used. `warn_s`: how long before the due time the countdown warns. `has_board`: the slice shows on a
-    wall panel of its own who has not answered; the general one leaves these out.
+    wall panel of its own who has not answered; the general one leaves these out. `may_decline`: a person may say that he
+    cannot; that ends nothing, the next group of the ladder is asked at once.
     """
 
     id: str
@@ -58,7 +60,9 @@ class Kind:
     done_label: Text = DONE
     refuse_label: Text = REFUSE
     confirm_label: Text = CONFIRM
+    decline_label: Text = DECLINE
     may_refuse: bool = True
+    may_decline: bool = False
     confirm_roles: Collection[str] | None = None
     photo_wanted: bool = False
     note_wanted: bool = False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 FROM = ("issued", "due")
-TO = ("responsible", "deputy", "all", "superior", "duty", "issuer")
+TO = ("responsible", "deputy", "all", "superior", "duty", "issuer", "workers")
 UNTIL = ("done", "received")
 MOST_STEPS = 20
 MOST_SECONDS = 90 * 86_400
@@ -89,6 +89,24 @@ def in_time(steps: Sequence[Step], opened: datetime, due: datetime | None) -> tu
     """The steps that have a time, in the order in which they come; a step before the issue comes with the issue."""
     timed = [(max(at, opened), number, step) for number, step in enumerate(steps) if (at := step.at(opened, due))]
     return tuple(step for _at, _number, step in sorted(timed, key=lambda each: each[:2]))
+
+
+def hurried(steps: Sequence[Step], index: int, opened: datetime, at: datetime) -> tuple[Step, ...]:
+    """The steps after those asked have said no: the next group is asked at once, and its timer starts now.
+
+    Steps that count from the issue move forward together, from rung `index` on, so that the first of them comes at `at`;
+    one that is due already stays. Steps that count from the due time stay where they are.
+    """
+    coming = [step for step in steps[index:] if step.origin == "issued"]
+    if not coming:
+        return tuple(steps)
+    gain = coming[0].after_s - (at - opened).total_seconds()
+    if gain <= 0:
+        return tuple(steps)
+    return tuple(
+        replace(step, after_s=step.after_s - gain) if number >= index and step.origin == "issued" else step
+        for number, step in enumerate(steps)
+    )
 
 
 def upcoming(

@@ -193,6 +193,11 @@ class Obligation(models.Model):
         return self.is_open or self.state == State.REFUSED or self.awaits_confirmation
 
     @property
+    def needed(self) -> int:
+        """How many persons must confirm it before it counts as done."""
+        return max(1, int(self.data.get("confirmations") or 1))
+
+    @property
     def is_overdue(self) -> bool:
         """Whether it is open and its time is over (as the loop has marked it)."""
         return self.is_open and self.overdue_at is not None
@@ -230,6 +235,30 @@ class Obligation(models.Model):
             return None
         found: Any = model._default_manager.filter(pk=self.subject_id).first()
         return found
+
+
+class Reply(models.Model):
+    """What one person answered where several must confirm, or that he cannot: a negative answer ends nothing."""
+
+    obligation = models.ForeignKey(Obligation, models.CASCADE, related_name="replies")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    # Of which round: asked for again, everybody answers again.
+    round = models.PositiveSmallIntegerField(default=0)
+    is_negative = models.BooleanField(_("negative"), default=False)
+    note = models.CharField(pgettext_lazy("obligation", "note"), max_length=500, blank=True)
+    at = models.DateTimeField(_("time"))
+
+    scope = Scope(place="obligation__place__path", organisation="obligation__owner__path", person="obligation__person")
+    objects = ScopedManager()
+
+    class Meta:
+        verbose_name = pgettext_lazy("obligation", "answer of one person")
+        verbose_name_plural = pgettext_lazy("obligation", "answers of single persons")
+        ordering = ("at", "pk")
+        constraints = [models.UniqueConstraint(fields=["obligation", "user", "round"], name="obligations_reply_once")]
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 class Evidence(models.Model):

@@ -22,6 +22,7 @@ UPWARD = {
     "all": "superior",
     "issuer": "duty",
     "superior": "duty",
+    "workers": "all",
 }
 
 
@@ -55,6 +56,8 @@ def _at(obligation: Obligation, to: str, at: datetime) -> list[User]:
                 return found
             body = body.parent
         return []
+    if to == "workers":
+        return workers(obligation.owner)
     members = _people_of(obligation.owner)
     if to == "all":
         return members
@@ -62,6 +65,12 @@ def _at(obligation: Obligation, to: str, at: datetime) -> list[User]:
         return _first(members)
     first = {user.pk for user in _at(obligation, "responsible", at)}
     return _first([user for user in members if user.pk not in first])
+
+
+def workers(body: Organisation) -> list[User]:
+    """The grid workers of an organisation and of those below it, by organisation."""
+    rows = User.objects.filter(organisation__path__startswith=body.path, role=Role.GRID, is_active=True)
+    return list(rows.select_related("organisation__place").order_by("organisation__path", "rank", "pk"))
 
 
 def _people_of(body: Organisation) -> list[User]:

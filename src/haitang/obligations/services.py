@@ -24,14 +24,14 @@ from haitang.journal.services import record, thread_of
 from haitang.obligations import answered, evidence, ladder, reach, recipients
 from haitang.obligations.escalation import hold, run_due, send, set_next
 from haitang.obligations.kinds import KINDS, ORDERED, kind_of
-from haitang.obligations.models import MOVES, OPEN, PENDING, Evidence, Obligation, State
+from haitang.obligations.models import MOVES, OPEN, PENDING, Evidence, Obligation, Reply, State
 from haitang.obligations.reach import ANSWERERS, DIRECTORS
 from haitang.obligations.wording import english, local, names
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 __all__ = [
-    "add_evidence", "complete", "confirm", "for_subject", "issue", "open_for", "order", "receive", "refuse", "remark", "reopen",
+    "add_evidence", "complete", "confirm", "decline", "for_subject", "issue", "open_for", "order", "receive", "refuse", "remark", "reopen",
     "run_due", "start", "withdraw",
 ]  # fmt: skip
 
@@ -195,6 +195,9 @@ def complete(
         **_noticed(obligation, by), "done_at": at, "done_by": _person(by), "done_note": note, "done_lon": lon, "done_lat": lat,
     }  # fmt: skip
     _check_move(obligation, State.DONE)
+    if isinstance(by, User) and not _is_last(obligation, by, at, note):
+        answered.note(obligation, by, link)
+        return obligation
     added = [evidence.keep(obligation, photo, by=_person(by), at=at, lon=lon, lat=lat) for photo in photos]
     kept = [row for row in added if row is not None]
     if isinstance(by, User):
@@ -206,6 +209,85 @@ def complete(
         obligation, State.DONE, "done", by, changes, zh=zh, en=en, remark=note,
         more={"late": late, "evidence": [row.sha256 for row in kept]},
     )  # fmt: skip
+
+
+def _is_last(obligation: Obligation, by: User, at: datetime, note: str) -> bool:
+    """Keep what this person confirmed; whether enough have now. Where one is enough, nothing is kept."""
+    if obligation.needed == 1:
+        return True
+    Reply.objects.update_or_create(
+        obligation=obligation,
+        user=by,
+        round=obligation.round,
+        defaults={"is_negative": False, "note": note[:500], "at": at},
+    )
+    given = Reply.objects.filter(obligation=obligation, round=obligation.round, is_negative=False).count()
+    if given >= obligation.needed:
+        return True
+    changes = _noticed(obligation, by)
+    text_zh, text_en = f"（{given}/{obligation.needed}人确认）", f" ({given} of {obligation.needed} have confirmed)"
+    if obligation.state == State.ISSUED:
+        _move(obligation, State.RECEIVED, "receive", by, changes, zh="确认" + text_zh, en="Confirmed" + text_en)
+    else:
+        zh, en = names(obligation)
+        _record(
+            obligation, "reply", by, after={"confirmed": given, "needed": obligation.needed},
+            text_zh=f"{by.name_zh or by.username}确认{text_zh}：{zh}", text_en=f"Confirmed by {by.name_en or by.name_zh}{text_en}: {en}",
+        )  # fmt: skip
+    return False
+
+
+@verb("obligations.decline", roles=ANSWERERS)
+def decline(obligation: Obligation, *, by: Actor, reason: str) -> Obligation:
+    """Say that one cannot answer or act; it stays open, and who comes next is asked at once.
+
+    The next group is asked when all whom the last rung asked have declined; its timer starts then.
+    """
+    _lock(obligation)
+    reach.must_answer(by, obligation)
+    if not obligation.kind_info.may_decline:
+        raise Refused(_("A negative answer is not foreseen here."))
+    if not obligation.is_open:
+        raise Refused(
+            _("It has ended as %(state)s; there is nothing to answer.") % {"state": obligation.state_info.label}
+        )
+    reason, at = _reason(reason), now(obligation.space)
+    if isinstance(by, User):
+        Reply.objects.update_or_create(
+            obligation=obligation,
+            user=by,
+            round=obligation.round,
+            defaults={"is_negative": True, "note": reason, "at": at},
+        )
+    after: dict[str, Any] = {"reason": reason}
+    if _all_said_no(obligation, at):
+        steps = ladder.hurried(obligation.steps, obligation.step, obligation.opened_at, at)
+        obligation.ladder = [step.plain() for step in steps]
+        set_next(obligation)
+        obligation.save(update_fields=["ladder", "next_at"])
+        after["next_at"] = obligation.next_at
+    zh, en = names(obligation)
+    who_zh, who_en = (
+        (by.name, by.name) if isinstance(by, System) else (by.name_zh or by.username, by.name_en or by.name_zh)
+    )
+    _record(
+        obligation, "decline", by, after=after, colour="orange", text_zh=f"{obligation.owner.name_zh}{who_zh}无法响应：{zh}（{reason}）",
+        text_en=f"{who_en} of {english(obligation)} cannot: {en} ({reason})",
+    )  # fmt: skip
+    return obligation
+
+
+def _all_said_no(obligation: Obligation, at: datetime) -> bool:
+    """Whether everybody whom the last rung asked has declined. Three queries."""
+    if not obligation.step:
+        return True
+    asked, _found_at = recipients.people(obligation, obligation.steps[obligation.step - 1].to, at)
+    declined = set(
+        Reply.objects.filter(obligation=obligation, round=obligation.round, is_negative=True).values_list(
+            "user", flat=True
+        )
+    )
+    return {user.pk for user in asked} <= declined
 
 
 @verb("obligations.confirm", roles=DIRECTORS)

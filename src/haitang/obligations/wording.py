@@ -19,9 +19,10 @@ TO_ZH = {
     "superior": "上级",
     "duty": "值班室",
     "issuer": "下达人",
+    "workers": "网格员",
 }
 TO_EN = {"responsible": "the responsible person", "deputy": "the deputy", "all": "everybody", "superior": "the superior",
-         "duty": "the duty room", "issuer": "the issuer"}  # fmt: skip
+         "duty": "the duty room", "issuer": "the issuer", "workers": "the grid workers"}  # fmt: skip
 
 
 def names(obligation: Obligation) -> Pair:

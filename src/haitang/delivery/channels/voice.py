@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
+from haitang.delivery import readback
 from haitang.delivery.channel import Letter, add_channel
+from haitang.delivery.gateways import token
 from haitang.delivery.http_gateway import HttpGateway
 from haitang.delivery.recipients import Recipient
 from haitang.delivery.wording import joined
@@ -32,4 +34,13 @@ class Voice(HttpGateway):
 
     def words(self, letter: Letter) -> str:
         """Title and text, to be spoken; a link is nothing for the ear."""
-        return joined(letter.title, letter.text)
+        said = joined(letter.title, letter.text)
+        return (
+            f"{said} {readback.asked(readback.code_of(letter.key, token()), letter.language)}"
+            if letter.data.get("readback")
+            else said
+        )
+
+    def more(self, letter: Letter) -> dict[str, Any]:
+        """The code that confirms, for the gateway's speech and key recognition; it reports what was said as `code`."""
+        return {"readback": readback.code_of(letter.key, token())} if letter.data.get("readback") else {}

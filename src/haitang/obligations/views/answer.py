@@ -43,7 +43,10 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
     elif request.method == "GET":
         links.count(LinkOutcome.SEEN)
     kind = obligation.kind_info
+    replies = list(obligation.replies.filter(round=obligation.round).select_related("user"))
     context = {
+        "confirmed": [reply for reply in replies if not reply.is_negative],
+        "own": next((reply for reply in replies if reply.user_id == user.pk), None),
         "obligation": obligation, "kind": kind, "as_user": user, "problem": problem,
         "can_receive": not kind.one_press and obligation.state == State.ISSUED,
         "report": ReportForm(auto_id="id_done_%s"), "reason": ReasonForm(auto_id="id_refuse_%s"),
@@ -68,12 +71,13 @@ def _do(request: HttpRequest, opened: links.Opened) -> str:
         elif verb == "receive":
             if obligation.state == State.ISSUED:
                 services.receive(obligation, by=user)
-        elif verb == "refuse":
+        elif verb in {"decline", "refuse"}:
             reason = ReasonForm(request.POST)
             if not reason.is_valid():
                 return " ".join(" ".join(errors) for errors in reason.errors.values())
             if obligation.is_open:
-                services.refuse(obligation, by=user, reason=reason.cleaned_data["reason"])
+                say = services.decline if verb == "decline" else services.refuse
+                say(obligation, by=user, reason=reason.cleaned_data["reason"])
         else:
             return _("This link cannot do that.")
     except (Refused, Forbidden) as error:

@@ -167,6 +167,7 @@ def context_of(request: HttpRequest, found: Obligation) -> dict[str, Any]:
         "actions": [action for action in asked if not action.asks],
         "forms": [(action, form_of(action, found, user)) for action in asked if action.asks],
         "entries": entries.order_by("seq"),
+        "replies": list(found.replies.filter(round=found.round).select_related("user")),
         "evidence": list(found.evidence.select_related("added_by")),
         "evidence_form": EvidenceForm(auto_id="id_evidence_%s") if _may_add(user, found) else None,
         "remark_form": RemarkForm(auto_id="id_remark_%s")
@@ -236,6 +237,11 @@ def _refuse(request: HttpRequest, found: Obligation) -> None:
     messages.success(request, _("It went back to whoever issued it, with your reason."))
 
 
+def _decline(request: HttpRequest, found: Obligation) -> None:
+    services.decline(found, by=request.user, reason=_valid(ReasonForm(request.POST)).cleaned_data["reason"])
+    messages.success(request, _("Noted. Whoever comes next is asked."))
+
+
 def _reopen(request: HttpRequest, found: Obligation) -> None:
     given = _valid(ReopenForm(request.POST, user=request.user)).cleaned_data
     services.reopen(found, by=request.user, reason=given["reason"], due_at=given["due_at"], owner=given["owner"])
@@ -263,6 +269,7 @@ ACTS: dict[str, tuple[str, Callable[[HttpRequest, Obligation], object]]] = {
     "start": ("start", lambda request, found: services.start(found, by=request.user)),
     "done": ("done", _report),
     "confirm": ("confirm", lambda request, found: services.confirm(found, by=request.user)),
+    "decline": ("decline", _decline),
     "refuse": ("refuse", _refuse),
     "reopen": ("reopen", _reopen),
     "withdraw": ("withdraw", _withdraw),
