@@ -26,6 +26,8 @@ from haitang.accounts.scope import Scope
 from haitang.frame import DESK, PHONE, WALL
 from haitang.geo.catalogue import LAYERS
 from haitang.journal.models import Head
+from haitang.monitoring.models import Series, Station
+from haitang.monitoring.sensorthings.schema import KINDS as STA_KINDS
 from haitang.registry.declare import REGISTERS
 from haitang.spaces.middleware import SESSION_KEY
 from haitang.spaces.models import Space
@@ -55,6 +57,10 @@ TEXTS = (
 SAMPLE = 1
 # The parts of an incident's page.
 PARTS = ("board", "head", "numbers", "orders", "reports", "shelters", "timeline", "warnings")
+STA_RELATIONS = {
+    "Station": ("", "/Datastreams", "/Locations", "/HistoricalLocations"),
+    "Series": ("", "/Thing", "/Sensor", "/ObservedProperty", "/Observations"),
+}
 SKIPPED = re.compile(r"^(accounts/|static/|i18n/|sw\.js|api/v1/docs|api/v1/openapi)")
 
 
@@ -69,9 +75,8 @@ class Route:
     def slice(self) -> str:
         """The slice it belongs to."""
         parts = self.pattern.removeprefix("api/v1/").split("/")
-        return {"o": "obligations", "public": "alerting", "m": "shell", "registers": "resources"}.get(
-            parts[0], parts[0]
-        )
+        named = {"o": "obligations", "public": "alerting", "m": "shell", "registers": "resources", "sta": "monitoring"}
+        return named.get(parts[0], parts[0])
 
 
 def routes() -> list[Route]:
@@ -120,6 +125,13 @@ def _fillings(route: Route, user: Any, *, hidden_only: bool = False) -> Iterator
     elif any(kind == "layer" for kind, _name in route.parameters):
         for name in LAYERS if not hidden_only else ():
             yield {"id": name, "z": 8, "x": 214, "y": 104}
+    elif "resource" in names:  # SensorThings
+        for row in _rows([Station, Series], user, hidden_only):
+            entity = f"{'Things' if isinstance(row, Station) else 'Datastreams'}({row.pk})"
+            for relation in STA_RELATIONS[type(row).__name__]:
+                yield {"resource": f"{entity}{relation}"}
+        for kind in STA_KINDS.values() if not hidden_only else ():
+            yield {"resource": kind.plural}
     elif "/card/" in route.pattern:
         for id_ in {*DESK, *WALL, *PHONE} if not hidden_only else ():
             yield {"id": id_}

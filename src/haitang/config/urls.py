@@ -13,6 +13,7 @@ from haitang.config.api import api
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("sta/", include("haitang.monitoring.sensorthings.urls")),
 ]
 
 for _name in settings.INSTALLED_SLICES:

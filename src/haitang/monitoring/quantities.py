@@ -81,6 +81,7 @@ UNITS: Mapping[str, Unit] = _table(
     Unit("count", "count"),
     Unit("grade", "grade"),
     Unit("M", "magnitude"),
+    Unit("unstated", "unstated"),
 )
 # Spellings that devices send. Left: as received; right: our symbol.
 SPELLINGS: Mapping[str, str] = MappingProxyType(
@@ -116,6 +117,7 @@ _SHOWN: Mapping[str, str] = MappingProxyType(
         "per 100": "/100",
         "uS/cm": "µS/cm",
         "arcsec": "″",
+        "unstated": "",
     }
 )
 
@@ -240,6 +242,8 @@ QUANTITIES: Mapping[str, Quantity] = _quantities(
     Quantity("conductivity", "mS/cm", 0, 100, "Conductivity", "电导率"),
     Quantity("turbidity", "NTU", 0, 10_000, "Turbidity", "浊度"),
     Quantity("tank_flow", "m3/h", -100_000, 100_000, "Tank flow", "储罐流量"),
+    # What came by SensorThings and is none of the above: its unit is what the sender says, and nothing is converted.
+    Quantity("other", "unstated", -1e15, 1e15, "Other quantity", "其他要素"),
 )
 
 

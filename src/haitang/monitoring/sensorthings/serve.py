@@ -267,6 +267,19 @@ def value_at(node: Node, parts: tuple[str, ...]) -> Any:
     return value
 
 
+def raw_at(node: Node, parts: Sequence[str]) -> Any:
+    """A property as it is written, or a part of it."""
+    value: Any = node.row
+    for name in parts:
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
 def _rank(key: Callable[[Node], Any]) -> Callable[[Node], tuple[int, Any]]:
     def rank(node: Node) -> tuple[int, Any]:
         value = key(node)

@@ -9,19 +9,46 @@ from haitang.monitoring.services.alarms import (
     comment,
     open_alarm,
 )
+from haitang.monitoring.services.events import near, report
 from haitang.monitoring.services.network import register_rule, register_series, register_station
 from haitang.monitoring.services.readings import backfill
+from haitang.monitoring.services.rules import publish_rule, reset_alarm, withdraw_rule, write_rule
+from haitang.monitoring.services.sensorthings import (
+    add_sta_record,
+    amend_reading,
+    change_sta_record,
+    remove_sta_record,
+)
+from haitang.monitoring.services.shelf import acknowledge_all, return_due, shelve, unshelve
+from haitang.monitoring.services.watching import look_ahead, register_chain, settle
 
 __all__ = [
     "acknowledge",
+    "acknowledge_all",
+    "add_sta_record",
+    "amend_reading",
     "assign",
     "backfill",
     "change_colour",
+    "change_sta_record",
     "clear_alarm",
     "close",
     "comment",
+    "look_ahead",
+    "near",
     "open_alarm",
+    "publish_rule",
+    "register_chain",
     "register_rule",
     "register_series",
     "register_station",
+    "remove_sta_record",
+    "reset_alarm",
+    "report",
+    "return_due",
+    "settle",
+    "shelve",
+    "unshelve",
+    "withdraw_rule",
+    "write_rule",
 ]
