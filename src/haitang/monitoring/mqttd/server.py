@@ -29,7 +29,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.utils import timezone
 
 from haitang.config.env import env
-from haitang.monitoring import counts
+from haitang.monitoring import counts, engine
 from haitang.monitoring.limits import BURST, READINGS_PER_S, Bucket, Limiter
 from haitang.monitoring.mqttd import commit, signin, topics
 from haitang.monitoring.mqttd.commit import Load
@@ -347,6 +347,11 @@ class Hall:
             self._work.clear()
         return group
 
+    async def warm(self) -> None:
+        """Take up rules and state before the first message, which would have to wait for it."""
+        loop = asyncio.get_running_loop()
+        await self._quietly(lambda: loop.run_in_executor(self._store, _with_database, _warm, ()))
+
     async def work(self) -> None:
         """Store group after group, for ever."""
         loop = asyncio.get_running_loop()
@@ -502,6 +507,11 @@ def _store(loads: Sequence[Load]) -> bool:
     return True
 
 
+def _warm() -> None:
+    for space in Space.objects.filter(is_open=True):
+        engine.advance(space)
+
+
 def _tell(tally: Counter[tuple[str, str]], state: dict[str, Any]) -> None:
     path = status_file()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -524,6 +534,7 @@ async def serve(
     loop, hall = asyncio.get_running_loop(), Hall(settings)
     opened = []
     tls = settings.tls()
+    await hall.warm()
     for text, context in ((settings.listen, None), (settings.tls_listen if tls else "", tls)):
         if text:
             host, port = address(text)
