@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from haitang.accounts.verbs import Refused
-from haitang.alerting import cap, identifiers, wording
+from haitang.alerting import attachments, cap, identifiers, levels, wording
 from haitang.alerting.bulletin import Bulletin, BulletinArea, to_alert
 from haitang.alerting.cap_values import Reference, cap_time
 from haitang.alerting.colours import Colour
@@ -141,6 +141,8 @@ class Where:
 
     chosen: tuple[Place, ...]
     touched: tuple[Place, ...] = ()
+    # Codes of chosen places with another colour than the warning's.
+    levels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def named(self) -> tuple[Place, ...]:
@@ -148,20 +150,25 @@ class Where:
         return (*self.chosen, *self.touched)
 
 
-def where(places: Iterable[Place], geometry: BaseGeometry | None) -> Where:
-    """The area of chosen places and a drawn shape."""
+def where(
+    places: Iterable[Place], geometry: BaseGeometry | None, own_colours: Mapping[str, str] | None = None
+) -> Where:
+    """The area of chosen places and a drawn shape, with the colours of single places."""
     chosen = tuple(sorted(places, key=lambda place: place.path))
+    given = own_colours or {}
+    own = {place.code: str(given[place.code]) for place in chosen if given.get(place.code)}
     if geometry is None:
-        return Where(chosen)
+        return Where(chosen, levels=own)
     touched = touched_townships(geometry)
-    return Where(chosen, tuple(p for p in touched if not any(c.contains(p) for c in chosen)))
+    return Where(chosen, tuple(p for p in touched if not any(c.contains(p) for c in chosen)), own)
 
 
 def where_of(warning: Warning) -> Where:
     """The stored area of a warning. One query."""
     rows = list(warning.areas.select_related("place"))
     chosen = tuple(row.place for row in rows if row.is_chosen)
-    return Where(chosen, tuple(row.place for row in rows if not row.is_chosen))
+    own = {row.place.code: row.colour for row in rows if row.is_chosen and row.colour not in ("", warning.colour)}
+    return Where(chosen, tuple(row.place for row in rows if not row.is_chosen), own)
 
 
 def townships_of(warning: Warning) -> list[Place]:
@@ -210,7 +217,12 @@ def bulletin_areas(warning: Warning, area: Where | None = None) -> list[Bulletin
     """The areas as they go into the message: one per chosen place with its code, one for what was drawn."""
     area = area or where_of(warning)
     outlines = {row.place_id: row.geometry for row in _outlines([place.pk for place in area.chosen])}
-    made = [BulletinArea(p.name_zh, p.name_en, p.code, outlines.get(p.pk)) for p in area.chosen]
+    made = [
+        BulletinArea(
+            p.name_zh, p.name_en, p.code, outlines.get(p.pk), Colour(area.levels.get(p.code) or warning.colour)
+        )
+        for p in area.chosen
+    ]
     if warning.geometry is not None:
         around = area.touched or area.chosen or (warning.place,)
         names = {language: area_text(around, drawn=True, language=language) for language in LANGUAGES}
@@ -272,6 +284,8 @@ def bulletin(warning: Warning, *, identifier: str, sent: datetime, area: Where |
         response_types=warning.kind.response_types,
         web=public_url(warning) if warning.pk and warning.may_leave else "",
         contact=unit.contact,
+        levels=levels.words_by_colour(warning) if warning.msg_type != MsgType.CANCEL else {},
+        files=attachments.files_of(warning),
     )
 
 
@@ -320,7 +334,9 @@ def content_digest(warning: Warning) -> str:
     content["onset"] = cap_time(warning.onset) if warning.onset else None
     content["expires"] = cap_time(warning.expires)
     content["audiences"] = sorted(warning.audiences)
-    content["places"] = sorted(warning.areas.values_list("place__code", "is_chosen"))
+    content["places"] = sorted(warning.areas.values_list("place__code", "is_chosen", "colour"))
+    content["levels"] = warning.levels
+    content["files"] = list(warning.resources.values_list("number", "sha1", "description_zh", "description_en"))
     content["geometry"] = warning.geometry.wkt if warning.geometry is not None else None
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

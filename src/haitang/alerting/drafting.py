@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from haitang.accounts.actors import SYSTEM, Actor, System
 from haitang.accounts.models import Organisation, User
 from haitang.accounts.verbs import Forbidden, Refused
-from haitang.alerting import composing
+from haitang.alerting import composing, levels
 from haitang.alerting.colours import Colour
 from haitang.alerting.composing import URGENCY, Texts, Where
 from haitang.alerting.models import PUBLIC_AUDIENCES, CapScope, EventKind, MsgType, State, Status, Warning
@@ -79,9 +79,11 @@ def compose(
     note: str = "",
     cause: Cause = Cause(),
     worded_at: datetime | None = None,
+    own_colours: Mapping[str, str] | None = None,
 ) -> Composed:
     """Put a warning together without storing it; texts left empty come from the template of kind and colour.
 
+    `own_colours`: codes of places whose colour is not the warning's, with it.
     `worded_at` is the time that the words name; the composer's page keeps it while somebody is writing.
     """
     at = now(space)
@@ -107,12 +109,9 @@ def compose(
         cause_en=cause.en[:300],
         cause_at=cause.at,
     )
-    where = area_within(places, geometry, by)
+    where = area_within(places, geometry, by, own_colours)
     settle(warning, where, geometry, by)
-    filled = composing.texts_from_template(
-        kind=kind, colour=warning.colour, area=where, drawn=geometry is not None, sent=worded_at or at, expires=expires,
-        cause_zh=cause.zh, cause_en=cause.en,
-    )  # fmt: skip
+    filled = _filled(warning, where, at=worded_at or at)
     set_texts(warning, filled, texts)
     check_plain(warning, at)
     return Composed(warning, where, filled)
@@ -129,23 +128,23 @@ def compose_update(
     texts: Texts | None = None,
     worded_at: datetime | None = None,
     replacing: Warning | None = None,
+    own_colours: Mapping[str, str] | None = None,
 ) -> Composed:
     """Put an update together without storing it: extend, upgrade, downgrade, move. `replacing` is its draft so far."""
     at = _may_follow(warning, by, replacing)
     colour = colour or warning.colour
     if places is None:
         geometry = warning.geometry if geometry is None else geometry
-        places = composing.where_of(warning).chosen
+        before = composing.where_of(warning)
+        places = before.chosen
+        own_colours = not_graver(before.levels, colour) if own_colours is None else own_colours
     template = composing.template_for(warning.kind, colour)
     hours = template.valid_hours if template else DEFAULT_HOURS
     until = expires or max(warning.expires, at + timedelta(hours=hours))
     follower = _follower(warning, MsgType.UPDATE, colour, until, at, by)
-    where = area_within(places, geometry, by)
+    where = area_within(places, geometry, by, own_colours)
     settle(follower, where, geometry, by)
-    filled = composing.texts_from_template(
-        kind=warning.kind, colour=colour, area=where, drawn=geometry is not None, sent=worded_at or at, expires=until,
-        cause_zh=warning.cause_zh, cause_en=warning.cause_en,
-    )  # fmt: skip
+    filled = _filled(follower, where, at=worded_at or at)
     filled = _as_update(filled, warning, Colour(colour))
     set_texts(follower, filled, texts)
     check_plain(follower, at)
@@ -201,9 +200,44 @@ def _exercise_note(space: Space) -> str:
     return f"演练：{space.name_zh}" if space.is_exercise else "演练、测试消息"
 
 
-def area_within(places: Iterable[Place], geometry: BaseGeometry | None, by: Actor) -> Where:
+def not_graver(own_colours: Mapping[str, str], colour: str) -> dict[str, str]:
+    """What stays of places' own colours when the warning's changes: none is graver than it, none the same."""
+    return {code: found for code, found in own_colours.items() if Colour(found).rank < Colour(colour).rank}
+
+
+def _filled(warning: Warning, where: Where, *, at: datetime) -> Texts:
+    """The template's words for the warning's colour; those for other colours are set on the warning."""
+    word_levels(warning, where, at=at)
+    own = _words(warning, where, warning.colour, at)
+    said = {language: levels.sentence(where.chosen, where.levels, language) for language in composing.LANGUAGES}
+    return replace(
+        own,
+        description_zh=own.description_zh + said["zh"],
+        description_en=own.description_en + said["en"] if own.description_en else "",
+    )
+
+
+def word_levels(warning: Warning, where: Where, *, at: datetime | None = None) -> None:
+    """Set the words for places of other colours, from the templates of those."""
+    levels.check(warning.colour, where.levels, where.chosen)
+    at = at or now(warning.space)
+    others = sorted(set(where.levels.values()) - {warning.colour}, key=lambda name: -Colour(name).rank)
+    made = {name: _words(warning, where, name, at) for name in others}
+    warning.levels = {name: {key: getattr(texts, key) for key in levels.KEPT} for name, texts in made.items()}
+
+
+def _words(warning: Warning, where: Where, colour: str, at: datetime) -> Texts:
+    return composing.texts_from_template(
+        kind=warning.kind, colour=colour, area=where, drawn=warning.geometry is not None, sent=at, expires=warning.expires,
+        cause_zh=warning.cause_zh, cause_en=warning.cause_en,
+    )  # fmt: skip
+
+
+def area_within(
+    places: Iterable[Place], geometry: BaseGeometry | None, by: Actor, own_colours: Mapping[str, str] | None = None
+) -> Where:
     """The area of places and a drawn shape; refused where it is empty, or lies outside the actor's reach."""
-    area = composing.where(places, geometry)
+    area = composing.where(places, geometry, own_colours)
     if not area.named:
         raise Refused(_("A warning needs an area: choose townships, or draw one that touches a township"))
     reach = None if isinstance(by, System) or by.organisation is None else by.organisation.place

@@ -27,6 +27,8 @@ from haitang.alerting.models import (
 from haitang.geo.forms import GeometryFormField
 from haitang.geo.models import Level, Place
 
+# Before the code of a place: the field of its own colour.
+OWN = "own_"
 TEXTS = tuple(Texts.__dataclass_fields__)
 
 
@@ -91,6 +93,10 @@ class ComposeForm(forms.Form):
         if reach is not None:
             places = places.filter(path__startswith=reach.path)
         _one_of(self, "places").queryset = places.order_by("path")
+        for place in places.order_by("path"):
+            self.fields[f"{OWN}{place.code}"] = forms.ChoiceField(
+                label=place.name, required=False, choices=[("", _("as the warning")), *ColourChoice.choices]
+            )
         self.fields["geometry"].widget.attrs["data-mapped"] = "composer"  # the page has one map for both
         if is_exercise:
             internal = [(a.value, a.label) for a in (Audience.RESPONSIBLE, Audience.DEPARTMENTS)]
@@ -106,10 +112,20 @@ class ComposeForm(forms.Form):
         cleaned = super().clean() or {}
         if not cleaned.get("places") and cleaned.get("geometry") is None and "geometry" not in self.errors:
             raise ValidationError(_("A warning needs an area: tick townships, or draw one on the map."))
+        chosen = {place.code for place in cleaned.get("places") or ()}
+        given = {name.removeprefix(OWN): found for name, found in cleaned.items() if name.startswith(OWN) and found}
+        cleaned["own_colours"] = {
+            code: found for code, found in given.items() if code in chosen and found != cleaned.get("colour")
+        }
         onset, expires = cleaned.get("onset"), cleaned.get("expires")
         if onset and expires and expires <= onset:
             self.add_error("expires", _("It would end before it begins: choose a later time."))
         return cleaned
+
+    @property
+    def asked(self) -> list[str]:
+        """The fields that are given to the verbs, texts and single places' colours apart."""
+        return [name for name in self.fields if name not in TEXTS and not name.startswith(OWN)]
 
     def texts(self) -> Texts:
         """The six texts as typed."""
@@ -133,6 +149,17 @@ class FilterForm(forms.Form):
         ]
         _one_of(self, "colour").choices = [("", _("All colours")), *ColourChoice.choices]
         _one_of(self, "kind").empty_label = _("All kinds of events")
+
+
+class FileForm(forms.Form):
+    """A file that is to go with a warning."""
+
+    file = forms.FileField(
+        label=_("File"), widget=forms.ClearableFileInput(attrs={"accept": "image/png,image/jpeg,application/pdf,audio/mpeg"}),
+        help_text=_("PNG, JPEG, PDF or MP3, at most 2 MB"),
+    )  # fmt: skip
+    description_zh = forms.CharField(label=_("What it shows (Chinese)"), max_length=100)
+    description_en = forms.CharField(label=_("What it shows (English)"), max_length=150, required=False)
 
 
 class ReceivedForm(forms.Form):

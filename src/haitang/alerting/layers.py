@@ -57,7 +57,7 @@ def _properties(prefix: str) -> dict[str, Property]:
     icon="speakerphone",
     order=10,
     geometry="place__shape__geometry",
-    properties={**_properties("warning__"), "place": Pair("place__name_zh", "place__name_en")},
+    properties={**_properties("warning__"), "colour": "colour", "place": Pair("place__name_zh", "place__name_en")},
     extra=_reader,
     finish=_finish,
     style=STYLE,

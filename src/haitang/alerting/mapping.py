@@ -22,23 +22,31 @@ MARGIN = 0.04
 def picture(warning: Warning, area: Where | None = None) -> dict[str, Any] | None:
     """The map catalogue with the warning's places and what was drawn; None where no outline is known. At most two queries."""
     area = area or composing.where_of(warning)
-    shapes = [(place.name, shape) for place, shape in composing.outlines_of(area.chosen)]
+    shapes = [
+        (place.name, shape, area.levels.get(place.code) or warning.colour)
+        for place, shape in composing.outlines_of(area.chosen)
+    ]
     if warning.geometry is not None:
-        shapes.append((_("Drawn area"), warning.geometry))
+        shapes.append((_("Drawn area"), warning.geometry, warning.colour))
     if not shapes:
         return None
-    layer = shape_layer(shapes, warning.colour, warning.headline)
-    return {"layers": [layer], "bounds": bounds(shape for _name, shape in shapes)}
+    layers = []
+    for number, colour in enumerate(sorted({colour for _name, _shape, colour in shapes})):
+        own = [(name, shape) for name, shape, found in shapes if found == colour]
+        layers.append(shape_layer(own, colour, warning.headline, f"own.area{number or ''}"))
+    return {"layers": layers, "bounds": bounds(shape for _name, shape, _colour in shapes)}
 
 
-def shape_layer(shapes: Iterable[tuple[str, BaseGeometry]], colour: str, subtitle: str) -> dict[str, Any]:
+def shape_layer(
+    shapes: Iterable[tuple[str, BaseGeometry]], colour: str, subtitle: str, name: str = "own.area"
+) -> dict[str, Any]:
     """Named shapes as a layer of a page's own."""
     features = [
         {"type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)), "properties": {"name": name, "subtitle": subtitle}}
         for name, shape in shapes
     ]  # fmt: skip
     return {
-        "id": "own.area", "label": _("Warned area"), "kind": "geojson", "data": {"type": "FeatureCollection", "features": features},
+        "id": name, "label": _("Warned area"), "kind": "geojson", "data": {"type": "FeatureCollection", "features": features},
         "style": fill(colour, opacity=0.4, width=2, label=""),
     }  # fmt: skip
 

@@ -6,8 +6,8 @@ Publishing freezes the message and hands it to `dissemination`; answers come bac
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from haitang.accounts.actors import SYSTEM, Actor, System
 from haitang.accounts.models import User
 from haitang.accounts.roles import OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
-from haitang.alerting import cap, composing, dissemination, drafting, identifiers, signing
+from haitang.alerting import attachments, cap, composing, dissemination, drafting, identifiers, signing
 from haitang.alerting.composing import Texts, Where
 from haitang.alerting.models import (
     MOVES,
@@ -28,6 +28,7 @@ from haitang.alerting.models import (
     State,
     Warning,
     WarningPlace,
+    WarningResource,
 )
 from haitang.geo.models import Place
 from haitang.journal.services import record, thread_of
@@ -98,14 +99,12 @@ def edit(
     places: Sequence[Place] | None = None,
     geometry: BaseGeometry | None = None,
     texts: Texts | None = None,
+    own_colours: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> Warning:
-    """Change a draft. `places` given (with or without `geometry`) replaces the area; other fields by name."""
+    """Change a draft. `places` given (with or without `geometry`, `own_colours`) replaces the area; other fields by name."""
     _lock(warning, by)
-    if warning.state != State.DRAFT:
-        raise Refused(
-            _("Only a draft can be changed; this warning is %(state)s") % {"state": warning.get_state_display()}
-        )
+    _refuse_unless_draft(warning)
     allowed = {"kind", "colour", "urgency", "certainty", "onset", "expires", "audiences", "note", "cap_scope"}
     unknown = set(changes) - allowed
     if unknown:
@@ -114,9 +113,16 @@ def edit(
     for name, value in changes.items():
         setattr(warning, name, value)
     if places is not None:
-        where = drafting.area_within(places, geometry, by)
+        where = drafting.area_within(places, geometry, by, own_colours)
         drafting.settle(warning, where, geometry, by)
         warning.areas.all().delete()
+    else:
+        where = composing.where_of(warning)
+        if "colour" in changes:
+            where = replace(where, levels=drafting.not_graver(where.levels, warning.colour))
+            warning.areas.all().delete()
+    drafting.word_levels(warning, where)
+    if places is not None or "colour" in changes:
         _save_areas(warning, where)
     drafting.set_texts(warning, None, texts)
     drafting.check_plain(warning, now(warning.space))
@@ -271,6 +277,39 @@ def cancel(warning: Warning, *, by: Actor, reason_zh: str = "", reason_en: str =
     return submit(follower, by=by)
 
 
+@verb("alerting.attach", roles=COMPOSERS)
+def attach(
+    warning: Warning, *, by: Actor, content: bytes, description_zh: str, description_en: str = ""
+) -> WarningResource:
+    """Add a file to a draft."""
+    _lock(warning, by)
+    _refuse_unless_draft(warning)
+    made = attachments.make(warning, content=content, description_zh=description_zh, description_en=description_en)
+    made.save()
+    after = {"file": made.name, "size": made.size, "sha1": made.sha1}
+    _journal(warning, "attach", by, f"添加附件：{made.description_zh}", f"Attached: {made.description_en or made.description_zh}", after=after)  # fmt: skip
+    return made
+
+
+@verb("alerting.detach", roles=COMPOSERS)
+def detach(warning: Warning, number: int, *, by: Actor) -> None:
+    """Take a file away from a draft."""
+    _lock(warning, by)
+    _refuse_unless_draft(warning)
+    found = warning.resources.filter(number=number).first()
+    if found is None:
+        raise Refused(_("The warning has no such file"))
+    found.delete()
+    _journal(warning, "detach", by, f"移除附件：{found.description_zh}", f"Removed: {found.description_en or found.description_zh}")  # fmt: skip
+
+
+def _refuse_unless_draft(warning: Warning) -> None:
+    if warning.state != State.DRAFT:
+        raise Refused(
+            _("Only a draft can be changed; this warning is %(state)s") % {"state": warning.get_state_display()}
+        )
+
+
 def expire_due(space: Space, *, limit: int = 200) -> int:
     """End the warnings whose time is over; the scheduler calls it. Returns how many ended."""
     at = now(space)
@@ -314,8 +353,13 @@ def _plain(value: Any) -> Any:
 
 
 def _save_areas(warning: Warning, where: Where) -> None:
-    rows = [WarningPlace(warning=warning, place=place) for place in where.chosen]
-    rows += [WarningPlace(warning=warning, place=place, is_chosen=False) for place in where.touched]
+    rows = [
+        WarningPlace(warning=warning, place=place, colour=where.levels.get(place.code) or warning.colour)
+        for place in where.chosen
+    ]
+    rows += [
+        WarningPlace(warning=warning, place=place, is_chosen=False, colour=warning.colour) for place in where.touched
+    ]
     WarningPlace.objects.bulk_create(rows)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from haitang.alerting.views import check, compose, public, received, rules, warnings
+from haitang.alerting.views import check, compose, files, public, received, rules, warnings
 
 PREFIX = ""
 app_name = "alerting"
@@ -19,6 +19,9 @@ urlpatterns = [
     path("alerting/<int:pk>/reject/", warnings.reject, name="reject"),
     path("alerting/<int:pk>/publish/", warnings.publish, name="publish"),
     path("alerting/<int:pk>/discard/", warnings.discard, name="discard"),
+    path("alerting/<int:pk>/files/", files.attach, name="attach"),
+    path("alerting/<int:pk>/files/<int:number>", files.file, name="file"),
+    path("alerting/<int:pk>/files/<int:number>/remove/", files.detach, name="detach"),
     path("alerting/<int:pk>/cancel/", warnings.cancel, name="cancel"),
     path("alerting/<int:pk>/remind/<int:answer>/", warnings.remind, name="remind"),
     path("alerting/received/", received.index, name="received"),
@@ -33,6 +36,7 @@ urlpatterns = [
     path("public/warnings.rss", public.feed, {"form": "rss"}, name="public_rss"),
     path("public/warnings/<int:pk>/", public.warning, name="public_warning"),
     path("public/warnings/<int:pk>/cap.xml", public.cap_xml, name="public_cap"),
+    path("public/warnings/<int:pk>/files/<int:number>", files.public_file, name="public_file"),
     path("public/certificate.pem", public.certificate, name="public_certificate"),
     path("public/subscribe/", public.subscribe, name="public_subscribe"),
     path("public/unsubscribe/<str:token>/", public.unsubscribe, name="public_unsubscribe"),

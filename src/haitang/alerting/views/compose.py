@@ -23,7 +23,7 @@ from haitang.accounts.verbs import Forbidden, Refused, may
 from haitang.alerting import cap, composing, dissemination, drafting, inbound, services
 from haitang.alerting.composing import Texts
 from haitang.alerting.drafting import Cause, Composed
-from haitang.alerting.forms import TEXTS, ComposeForm
+from haitang.alerting.forms import OWN, TEXTS, ComposeForm
 from haitang.alerting.models import ColourChoice, EventKind, ReceivedWarning, Warning
 from haitang.alerting.views.common import language_of, mine, space_of
 from haitang.alerting.views.warnings import findings_for
@@ -108,7 +108,7 @@ def _edit_desk(request: HttpRequest, found: Warning) -> _Desk:
     own = Texts(**services.texts_of(found))
     initial = {
         "kind": found.kind, "colour": found.colour, "places": _codes(area.chosen), "geometry": found.geometry,
-        "onset": found.onset, "expires": found.expires, "audiences": found.audiences,
+        "onset": found.onset, "expires": found.expires, "audiences": found.audiences, **_own(area),
     }  # fmt: skip
     cause = Cause(found.cause, found.cause_zh, found.cause_en, found.cause_at)
 
@@ -143,6 +143,7 @@ def update(request: HttpRequest, pk: int) -> HttpResponse:
         "places": _codes(area.chosen),
         "geometry": found.geometry,
         "expires": found.expires,
+        **_own(area),
     }
     return _serve(request, "alerting.update", _Desk(
         title=_("Update the warning"), back=found.get_absolute_url(), sub=found.headline, initial=initial, follows=found,
@@ -163,7 +164,8 @@ def _serve(request: HttpRequest, verb: str, desk: _Desk, found: Warning | None =
     opened = now(space)
     if request.method != "POST":
         form = ComposeForm(initial=desk.initial, **common)
-        first = {name: desk.initial.get(name) for name in form.fields if name not in TEXTS}
+        first = {name: desk.initial.get(name) for name in form.asked}
+        first["own_colours"] = desk.initial.get("own_colours") or {}
         first["places"] = list(Place.objects.filter(code__in=first["places"] or ()).order_by("path"))
         has_area = bool(first["places"]) or first["geometry"] is not None
         edited = _edited(desk, first)
@@ -183,7 +185,7 @@ def _serve(request: HttpRequest, verb: str, desk: _Desk, found: Warning | None =
     typed = Texts(**{name: str(form.data.get(name, "")).replace("\r\n", "\n").strip() for name in TEXTS})
     auto = Texts(**{name: str(form.data.get(f"auto_{name}", "")).replace("\r\n", "\n").strip() for name in TEXTS})
     edited = Texts(**{name: text if (text := getattr(typed, name)) != getattr(auto, name) else "" for name in TEXTS})
-    values = {name: form.cleaned_data.get(name) for name in form.fields if name not in TEXTS} if valid else {}
+    values = {name: form.cleaned_data.get(name) for name in (*form.asked, "own_colours")} if valid else {}
     if request.headers.get("HX-Request"):
         return _answer(request, desk, form, values, edited, typed, auto, worded)
     if valid:
@@ -262,6 +264,8 @@ def _context(request: HttpRequest, desk: _Desk, form: ComposeForm, worded: datet
         "back": desk.back if desk.back.startswith("/") else None,
         "districts": [(p, p.code in codes, " ".join(q.code for q in places if q.level == Level.TOWNSHIP)) for p in places if p.level == Level.DISTRICT],
         "townships": [(p, p.code in codes) for p in places if p.level == Level.TOWNSHIP],
+        "own_colours": [form[f"{OWN}{place.code}"] for place in places],
+        "has_own_colours": any(form[f"{OWN}{place.code}"].value() for place in places),
         "colours": ColourChoice, "colour": form["colour"].value(), "audiences": _audience_choices(form),
     }  # fmt: skip
 
@@ -317,6 +321,11 @@ def _words(form: ComposeForm, shown: Texts, auto: Texts) -> list[dict[str, Any]]
 
 def _codes(places: Any) -> list[str]:
     return [place.code for place in places]
+
+
+def _own(area: composing.Where) -> dict[str, Any]:
+    """Single places' colours, as the form starts with them."""
+    return {"own_colours": area.levels, **{f"{OWN}{code}": colour for code, colour in area.levels.items()}}
 
 
 def _audiences(request: HttpRequest) -> list[str]:

@@ -82,7 +82,7 @@ def warning(request: HttpRequest, pk: int) -> HttpResponse:
     chain = services.chain_of(found, Warning.objects.public())
     successor = next((one for one in chain if one.parent_id == found.pk), None)
     return render(request, "alerting/public/warning.html", {
-        "warning": found, "own": picture(found), "chain": chain, "successor": successor, "in_force": found.is_in_force and found.expires > now(),
+        "files": list(found.resources.defer("content")), "warning": found, "own": picture(found), "chain": chain, "successor": successor, "in_force": found.is_in_force and found.expires > now(),
         "key": key if subscription and not subscription.ended_at else "", "issuer": Policy.objects.first(),
     })  # fmt: skip
 

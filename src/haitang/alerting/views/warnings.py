@@ -24,7 +24,7 @@ from haitang.alerting import answers, cap, composing, dissemination, drafting, m
 from haitang.alerting.answers import span
 from haitang.alerting.colours import Colour
 from haitang.alerting.feed import CAP_TYPE
-from haitang.alerting.forms import CancelForm, FilterForm, ReasonForm
+from haitang.alerting.forms import CancelForm, FileForm, FilterForm, ReasonForm
 from haitang.alerting.mapping import picture
 from haitang.alerting.models import Audience, State, Warning
 from haitang.alerting.views.common import language_of, mine, space_of
@@ -172,6 +172,8 @@ def warning(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, PARTS[part], context)
     area = composing.where_of(found)
     context |= {
+        "placed": [row for row in found.areas.select_related("place") if row.is_chosen],
+        "files": list(found.resources.defer("content")), "file_form": FileForm(auto_id="file_%s"),
         "area": area, "own": picture(found, area), "chain": services.chain_of(found, Warning.objects.visible_to(request.user)), "steps": _steps(found),
         "audiences": [label for value, label in Audience.choices if value in found.audiences],
         "public": found.may_leave and found.is_open,
@@ -187,6 +189,7 @@ def _may(user: Any, found: Warning) -> dict[str, bool]:
     possible = {
         "edit": state == State.DRAFT,
         "submit": state == State.DRAFT,
+        "attach": state == State.DRAFT,
         "approve": state == State.SUBMITTED and not wrote,
         "reject": state in (State.SUBMITTED, State.APPROVED),
         "publish": state == State.APPROVED,
@@ -257,6 +260,10 @@ def _board(request: HttpRequest, found: Warning) -> dict[str, Any]:
     if not found.is_open:
         return {"board": None, "channels": []}
     board = answers.board(found, request.user)
+    own = {row.place_id: row.colour_info for row in found.areas.all() if row.colour and row.colour != found.colour}
+    for each in board.rows:
+        place: Any = each.place
+        place.own_colour = own.get(place.pk)
     return {"board": board, "curve": _curve(found, board), "channels": _channels(request, found)}
 
 
