@@ -263,6 +263,31 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("-"), help="file to write (default standard output)")
 
 
+def _export_readings(given: argparse.Namespace) -> int:
+    _django()
+    from haitang.monitoring import takeout
+
+    space = _space(given.space)
+    try:
+        series, start, end = takeout.chosen(given.series, given.start, given.end)
+        readings = takeout.save(given.out, space.pk, series, start, end)
+    except ValueError as error:
+        raise Trouble(str(error)) from error
+    say(given, f"{readings} readings of {len(series)} series in {given.out}",
+        {"readings": readings, "series": len(series), "file": given.out})  # fmt: skip
+    return GOOD
+
+
+def _export_readings_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", type=Path, help="file to write; its ending says how: .parquet or .csv")
+    parser.add_argument("--space", default="live", help="short name of the space (default live)")
+    parser.add_argument(
+        "--series", nargs="+", default=[], metavar="CODE", help="only these series; NM-* for all that begin so"
+    )
+    parser.add_argument("--start", default="", metavar="TIME", help="from here on, ISO 8601 (default from the first)")
+    parser.add_argument("--end", default="", metavar="TIME", help="before this time (default to the last)")
+
+
 def _space(slug: str) -> Any:
     from haitang.spaces.models import Space
 
@@ -416,6 +441,7 @@ COMMANDS = {
     "mqtt": Command(_mqtt, "the MQTT endpoint to which sensors publish", "haitang mqtt"),
     "simulators": Command(_simulators, "gateways for trying out: SMS, voice, WeCom, loudspeaker, mail", "haitang simulators"),
     "export": Command(_export, "write a space's journal as JSON lines", "haitang export --space live --out journal.jsonl", _export_arguments),
+    "export-readings": Command(_export_readings, "write readings as Parquet or CSV", "haitang export-readings tide.parquet --series NM-TIDE.level --start 2024-09-01", _export_readings_arguments),
     "verify-journal": Command(_verify_journal, "find any changed, removed or reordered entry", "haitang verify-journal", _verify_arguments),
     "backup": Command(_backup, "database, uploads and anchors in one archive; the platform may go on", "haitang backup haitang.tar.gz", _file_argument),
     "restore": Command(_restore, "put a backup in place of what is here", "haitang restore haitang.tar.gz", _restore_arguments),

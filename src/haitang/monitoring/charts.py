@@ -20,6 +20,8 @@ from haitang.spaces.models import Space
 
 POINTS = 2000
 """As many points as a line is sent; beyond, each stretch of time keeps its lowest and highest reading."""
+LONG = timedelta(days=400)
+"""Beyond this not every reading is looked at."""
 
 
 def of_series(
@@ -91,7 +93,17 @@ def running(aggregate: Aggregate, time_ms: Ints, values: Floats, window_s: int) 
 
 
 def _line(space: Space, series: Series, start: datetime, end: datetime) -> dict[str, Any]:
+    if end - start > LONG:
+        return _data(series.label, *_extremes(space, series, ms(start), ms(end)))
     return _data(series.label, *thin(*store.read(space.pk, series.pk, ms(start), ms(end))))
+
+
+def _extremes(space: Space, series: Series, start_ms: int, end_ms: int) -> tuple[Ints, Floats]:
+    """The lowest and the highest reading of even stretches of time, long enough for the store's own figures."""
+    stretches = min(POINTS // 2, (end_ms - start_ms) // (2 * store.DAY_MS))
+    found = store.summary(space.pk, series.pk, start_ms, end_ms, stretches)
+    points = sorted({point for each in found for point in ((each.low_ms, each.low), (each.high_ms, each.high))})
+    return np.array([t for t, _ in points], np.int64), np.array([v for _, v in points], np.float64)
 
 
 def _bars(space: Space, series: Series, start: datetime, end: datetime, window_s: int) -> dict[str, Any]:

@@ -148,6 +148,19 @@ def count(space_id: int, series_id: int, start_ms: int = -FOREVER_MS, end_ms: in
     return sum(each.count for each in summary(space_id, series_id, start_ms, end_ms, 1))
 
 
+def extent(space_id: int, series_ids: Iterable[int]) -> tuple[int, int]:
+    """A span outside which these series have no reading: no narrower than theirs, perhaps that of their blocks."""
+    wanted = _ids(series_ids)
+    spans = [
+        (int(time.min()), int(time.max()))
+        for _, time, _ in tail.view(space_id).of_many(wanted, -FOREVER_MS, FOREVER_MS)
+    ]
+    spans += [
+        (each.first_ms, each.last_ms) for each in _chunks(space_id, distinct(wanted // BLOCK), -FOREVER_MS, FOREVER_MS)
+    ]
+    return (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else (0, -1)
+
+
 def count_all(space_id: int | None = None) -> int:
     """How many readings are kept, in one space or all."""
     only = {} if space_id is None else {"space": space_id}

@@ -9,6 +9,7 @@ urlpatterns = [
     path("stations/", stations.index, name="stations"),
     path("stations/<int:pk>/", stations.station, name="station"),
     path("series/<int:pk>/chart.json", stations.series_chart, name="series_chart"),
+    path("series/<int:pk>/readings.<slug:form>", stations.series_readings, name="series_readings"),
     path("alarms/", alarms.board, name="alarms"),
     path("alarms/<int:pk>/", alarms.alarm, name="alarm"),
     path("alarms/<int:pk>/chart.json", alarms.alarm_chart, name="alarm_chart"),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from haitang.geo.catalogue import matching
-from haitang.monitoring import charts, queries
+from haitang.geo.catalogue import Look, matching
+from haitang.monitoring import charts, queries, store, takeout
 from haitang.monitoring.models import Alarm, Rule, Series, Station, StationKind
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -24,12 +26,20 @@ SPANS = {
     "72": timedelta(days=3),
     "168": timedelta(days=7),
     "720": timedelta(days=30),
+    "8760": timedelta(days=365),
 }
+FORMS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
 
 def space_of(request: HttpRequest) -> Space:
     """The world this visitor looks at (set by the spaces middleware)."""
     return request.space  # type: ignore[attr-defined,no-any-return]
+
+
+def look(request: HttpRequest) -> Look:
+    """This visitor's look at the map, now."""
+    space = space_of(request)
+    return Look(request.user, space, now(space), language=get_language() or "zh-hans")
 
 
 @require_safe
@@ -93,5 +103,28 @@ def series_chart(request: HttpRequest, pk: int) -> JsonResponse:
     end = now(space) + timedelta(minutes=5)
     start = end - SPANS.get(request.GET.get("hours", ""), SPANS["24"])
     answer = JsonResponse(charts.of_series(space, series, start, end))
+    answer["Cache-Control"] = "private, no-store"
+    return answer
+
+
+@require_safe
+@login_required
+def series_readings(request: HttpRequest, pk: int, form: str) -> HttpResponseBase:
+    """The readings of one series as a file, CSV or Parquet; `hours` back from the space's now, or all of them."""
+    space = space_of(request)
+    series = get_object_or_404(Series.objects.visible_to(request.user).select_related("station"), pk=pk)
+    if form not in FORMS:
+        raise Http404
+    end = queries.ms(now(space) + timedelta(minutes=5))
+    span = SPANS.get(request.GET.get("hours", ""))
+    start = end - span // timedelta(milliseconds=1) if span else -store.FOREVER_MS
+    if form == "csv":
+        lines = takeout.csv_lines(space.pk, [series], start, end)
+        answer: HttpResponseBase = StreamingHttpResponse(lines, content_type=FORMS[form])
+    else:
+        out = io.BytesIO()
+        takeout.write_parquet(out, space.pk, [series], start, end)
+        answer = HttpResponse(out.getvalue(), content_type=FORMS[form])
+    answer["Content-Disposition"] = f'attachment; filename="{series.code}.{form}"'
     answer["Cache-Control"] = "private, no-store"
     return answer
