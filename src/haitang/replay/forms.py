@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from haitang.accounts.models import Organisation, OrganisationKind, User
 from haitang.replay.cast.parts import EVERYBODY, Part
 from haitang.replay.services import MOST_SPEED
+from haitang.replay.what_if import LIMITS, Change
 
 
 class How(models.TextChoices):
@@ -32,6 +34,37 @@ PLAYED: dict[str, frozenset[Part]] = {
     How.TOWNSHIP: EVERYBODY,
     How.NOBODY: frozenset(),
 }
+
+
+class WhatIfForm(forms.Form):
+    """How the storm comes otherwise. Sent by GET: an answer has an address that can be passed on."""
+
+    scenario = forms.ChoiceField(label=_("Storm"))
+    east_km = forms.FloatField(label=_("Moved east (km; west below 0)"), required=False)
+    north_km = forms.FloatField(label=_("Moved north (km; south below 0)"), required=False)
+    later_h = forms.FloatField(label=_("Later (h; earlier below 0)"), required=False)
+    deeper_hpa = forms.FloatField(label=_("Centre deeper (hPa)"), required=False)
+    sea_m = forms.FloatField(label=_("Sea level higher (m)"), required=False)
+    gauge = forms.ChoiceField(label=_("Tide gauge"), required=False)
+    high_water = forms.BooleanField(
+        label=_("Delay it onto the highest water at this gauge"), required=False,
+        help_text=_("Half a day either way; replaces the delay above."),
+    )  # fmt: skip
+
+    def __init__(self, data: Any, *, storms: list[tuple[str, str]], gauges: list[tuple[str, str]]) -> None:
+        super().__init__(data)
+        self.fields["scenario"].choices = storms  # type: ignore[attr-defined]
+        self.fields["gauge"].choices = gauges  # type: ignore[attr-defined]
+        for name, (low, high) in LIMITS.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.FloatField)
+            field.min_value, field.max_value = low, high
+            field.validators += [MinValueValidator(low), MaxValueValidator(high)]
+            field.widget.attrs.update({"min": low, "max": high, "step": "any", "placeholder": "0"})
+
+    def change(self) -> Change:
+        """What is asked for."""
+        return Change(**{name: self.cleaned_data.get(name) or 0.0 for name in LIMITS})
 
 
 class StartForm(forms.Form):

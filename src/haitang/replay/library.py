@@ -10,13 +10,15 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from haitang.accounts.models import User
 from haitang.accounts.verbs import Refused
 from haitang.config.env import env
-from haitang.monitoring.models import Series
+from haitang.monitoring.models import Series, Station
 from haitang.packs import Pack, PackError
 from haitang.replay import coefficients, scenario
 from haitang.replay.scenario import SHARED_FILES, Scenario
 from haitang.replay.simulate import Simulation, Site
+from haitang.replay.what_if import Change, WhatIfError, simulate
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +79,15 @@ def sites() -> list[Site]:
     return [Site(*row) for row in rows.order_by("code").values_list(*columns)]
 
 
-def simulation(key: str, *, pack: str = "", seed: int | None = None) -> Simulation:
-    """A simulation of a scenario on the network that is loaded; kept, for a storm is computed once."""
+def gauges(key: str, user: User) -> list[tuple[str, str]]:
+    """Tide gauges of the network that a scenario simulates and this user may see: code and name."""
+    known = simulation(key).coefficients.gauges
+    rows = Station.objects.visible_to(user).filter(code__in=known, is_active=True).order_by("code")
+    return [(station.code, station.name) for station in rows]
+
+
+def simulation(key: str, *, pack: str = "", seed: int | None = None, change: Change | None = None) -> Simulation:
+    """A simulation of a scenario, changed or as it was, on the network that is loaded; kept, for a storm is computed once."""
     network = tuple(sites())
     if not network:
         raise Refused(_("No station with a position is loaded: load a pack first (haitang load-pack)"))
@@ -87,7 +96,8 @@ def simulation(key: str, *, pack: str = "", seed: int | None = None) -> Simulati
     folder = _pack(name).folder / FOLDER
     stamp = tuple(path.stat().st_mtime_ns for path in (folder / f"{key}.toml", *(folder / f for f in sorted(SHARED_FILES)))
                   if path.is_file())  # fmt: skip
-    return _simulation(name, key, seed, network, stamp)
+    base = _simulation(name, key, seed, network, stamp)
+    return base if change is None or not change.plain() else _otherwise(base, change)
 
 
 @lru_cache(maxsize=4)
@@ -104,6 +114,14 @@ def _simulation(
     except coefficients.CoefficientError as error:
         raise Refused(f"{FOLDER}/simulation.toml: {error}") from error
     return Simulation(storm, shared, network)
+
+
+@lru_cache(maxsize=4)
+def _otherwise(base: Simulation, change: Change) -> Simulation:
+    try:
+        return simulate(base, change)
+    except WhatIfError as error:
+        raise Refused(str(error)) from error
 
 
 def _pack(name: str) -> Pack:

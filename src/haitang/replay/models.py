@@ -15,6 +15,7 @@ from haitang.accounts.roles import OFFICIALS
 from haitang.accounts.scope import Scope, ScopedManager, ScopedQuerySet
 from haitang.geo.fields import GeometryField, GeometryMixin, GeometryVerbs
 from haitang.geo.names import localised
+from haitang.replay.what_if import Change
 from haitang.spaces.models import Space
 
 
@@ -66,6 +67,8 @@ class Run(models.Model):
     # Whom the scripted cast plays (`cast.Part` values), and the organisations it leaves to people all the same.
     parts = models.JSONField(_("played by the script"), default=list)
     spared = models.JSONField(default=list, blank=True)
+    # What of the storm is different (`what_if.Change.plain`); empty: as it was.
+    change = models.JSONField(default=dict, blank=True)
     state = models.CharField(_("state"), max_length=8, choices=RunState, default=RunState.RUNNING)
     # Everything reported up to this moment of the space is in; the next readings come after it.
     position = models.DateTimeField(_("position"))
@@ -97,6 +100,11 @@ class Run(models.Model):
     def name(self) -> str:
         """The scenario's name in the reader's language."""
         return localised(self.name_zh, self.name_en)
+
+    @property
+    def what_if(self) -> Change:
+        """What of the storm is different."""
+        return Change.of(self.change)
 
     @property
     def state_info(self) -> RunState:

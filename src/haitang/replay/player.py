@@ -20,7 +20,7 @@ from haitang.alerting.models import State as WarningState
 from haitang.alerting.models import Warning
 from haitang.delivery import services as delivery
 from haitang.delivery.models import Delivery
-from haitang.monitoring import engine
+from haitang.monitoring import due, engine
 from haitang.obligations import services as obligations
 from haitang.obligations.models import Obligation
 from haitang.replay import doors, library
@@ -58,13 +58,14 @@ class Player:
     @classmethod
     def of(cls, run: Run, door: doors.Door) -> Player:
         """A player for a run; computes its storm. Raises Refused where the scenario cannot be run any more."""
-        return cls(run, door, library.simulation(run.scenario, pack=run.pack, seed=run.seed))
+        return cls(run, door, library.simulation(run.scenario, pack=run.pack, seed=run.seed, change=run.what_if))
 
     def play(self, moment: datetime) -> None:
         """Let everything happen that happens at a moment; the space's clock stands there already."""
         self.readings += self._send(moment)
         if self._ticked is None or moment - self._ticked >= SILENCE:
             engine.let_time_pass(self.run.space)
+            due.attend(self.run.space)
             self._ticked = moment
         coming = self.company.act(moment)
         background(self.run.space, moment)

@@ -91,8 +91,8 @@ def past(user: User | AnonymousUser) -> list[Standing]:
 
 
 def beside(run: Run) -> list[Beside]:
-    """History beside a run."""
-    scenario = scenario_of(run)
+    """History beside a run; nothing beside a storm that never came so."""
+    scenario = None if run.change else scenario_of(run)
     return [Beside(row, history.here(run, row.key)) for row in scenario.history] if scenario else []
 
 

@@ -17,6 +17,7 @@ from haitang.replay import library
 from haitang.replay.cast.parts import EVERYBODY, Part
 from haitang.replay.doors import DOORS
 from haitang.replay.models import MOVES, Driver, Run, RunState
+from haitang.replay.what_if import Change
 from haitang.spaces import services as spaces
 from haitang.spaces.clock import now
 from haitang.spaces.models import ClockMode, Space
@@ -44,14 +45,16 @@ def start(
     pack: str = "",
     door: str = "",
     stepped: bool = False,
+    change: Change | None = None,
 ) -> Run:
     """Open an exercise space at the scenario's beginning and run the scenario in it.
 
     `parts` are whom the scripted cast plays (`cast.Part`; None: everybody), `spared` organisations that it leaves to
     people. The worker moves the run on and sends its readings in by `door` ("http", which is the default, "mqtt",
-    "inside"); a `stepped` run is moved by `headless`.
+    "inside"); a `stepped` run is moved by `headless`. `change`: the storm comes otherwise than it did.
     """
     found = library.find(scenario, pack)
+    otherwise = change or Change()
     rate = found.speed if speed is None else speed
     _check_speed(rate)
     if door and door not in DOORS:
@@ -59,21 +62,23 @@ def start(
     played = sorted({Part(each).value for each in (EVERYBODY if parts is None else parts)})
     if not stepped and Run.objects.filter(state=RunState.RUNNING, kind=Driver.SCALED).count() >= MOST_RUNNING:
         raise Refused(_("%(n)s exercises are running already: stop one first") % {"n": MOST_RUNNING})
-    library.simulation(scenario, pack=pack, seed=seed)  # refuses what cannot be run before a space is opened
+    # Refuses what cannot be run before a space is opened.
+    storm = library.simulation(scenario, pack=pack, seed=seed, change=otherwise).scenario
+    also_zh, also_en = ("（假设推演）", " (what if)") if otherwise.plain() else ("", "")
     # Either way the clock is moved by whoever drives, never by the machine's: no time is lost when nobody does.
     space = spaces.open_exercise(
-        name_zh=f"演练：{found.name.zh}", name_en=f"Exercise: {found.name.en}", by=by, scenario=scenario, start=found.start,
+        name_zh=f"演练：{found.name.zh}{also_zh}", name_en=f"Exercise: {found.name.en}{also_en}", by=by, scenario=scenario, start=found.start,
         speed=0.0 if stepped else rate, stepped=True,
     )  # fmt: skip
     run = Run.objects.create(
-        space=space, scenario=scenario, pack=pack or library.pack_name(), name_zh=found.name.zh, name_en=found.name.en,
-        begin=found.start, end=found.end, seed=found.seed if seed is None else seed, speed=rate,
+        space=space, scenario=scenario, pack=pack or library.pack_name(), name_zh=f"{found.name.zh}{also_zh}",
+        name_en=f"{found.name.en}{also_en}", begin=storm.start, end=storm.end, change=otherwise.plain(), seed=found.seed if seed is None else seed, speed=rate,
         kind=Driver.STEPPED if stepped else Driver.SCALED, parts=played, spared=sorted(body.code for body in spared),
         position=found.start - _BEFORE, door=door, started_by=None if isinstance(by, System) else by,
     )  # fmt: skip
     record(
         space=space, verb="replay.start", by=by, subject=run,
-        after={"scenario": scenario, "seed": run.seed, "speed": rate, "parts": played, "spared": run.spared},
+        after={"scenario": scenario, "seed": run.seed, "speed": rate, "parts": played, "spared": run.spared, "change": run.change},
         text_zh=f"开始复盘推演：{found.name.zh}", text_en=f"Replay begins: {found.name.en}",
     )  # fmt: skip
     return run

@@ -113,6 +113,24 @@ class Simulation:
         mine = number == next((n for n, site in enumerate(self.sites) if site.series == code), -1)
         return time_s[mine], value[mine]
 
+    def now_series(self, code: str) -> tuple[Ints, Floats]:
+        """What one series reports of its moment, without outages; nothing that looks ahead is computed for it."""
+        site = next((each for each in self.sites if each.series == code), None)
+        if site is None:
+            return np.zeros(0, np.int64), np.zeros(0)
+        every = _every(site)
+        at = self._rounds(every)
+        values = self._now(site, at, every)
+        return (at, values) if values is not None else (np.zeros(0, np.int64), np.zeros(0))
+
+    def surge_at(self, station: str) -> Floats:
+        """Surge at a gauge on the grid, m."""
+        return self._surge_of(self.coefficients.gauges[station], station)
+
+    def tide_at(self, station: str, time_s: Floats) -> Floats:
+        """Astronomical tide at a gauge at any moments, m above its datum."""
+        return self._astronomical(self.coefficients.gauges[station], time_s)
+
     def storm_at(self, moment_s: float) -> track.Passage | None:
         """The storm at one moment; None where the scenario has no track, or the moment lies outside it."""
         path = self.scenario.track
@@ -149,15 +167,17 @@ class Simulation:
     def _columns(self) -> list[tuple[Site, tuple[Ints, Floats]]]:
         found = []
         for site in self.sites:
-            every = max(STEP_S, round(site.interval_s / STEP_S) * STEP_S)
-            # On the round: a station that reports every five minutes does so at :00, :05 ...
-            first = -(-self.begin_s // every) * every
-            at = np.arange(first, self.end_s + 1, every, dtype=np.int64)
+            every = _every(site)
+            at = self._rounds(every)
             values = self._ahead(site, at) if site.series in self.coefficients.forecasts else self._now(site, at, every)
             if values is not None:
                 known = np.isfinite(values)
                 found.append((site, (at[known], np.round(values[known], DECIMALS.get(site.quantity, 1)))))
         return found
+
+    def _rounds(self, every: int) -> Ints:
+        """On the round: a station that reports every five minutes does so at :00, :05 ..."""
+        return np.arange(-(-self.begin_s // every) * every, self.end_s + 1, every, dtype=np.int64)
 
     def _now(self, site: Site, at: Ints, every: int) -> Floats | None:
         if site.series in self.coefficients.steady or site.quantity in self.coefficients.steady:
@@ -393,6 +413,10 @@ _AHEAD: dict[str, Callable[[Simulation, Site, track.Passage, wind_field.Field], 
 }
 SIMULATED: Final = frozenset(_MODELS)
 """Quantities that a storm moves here."""
+
+
+def _every(site: Site) -> int:
+    return max(STEP_S, round(site.interval_s / STEP_S) * STEP_S)
 
 
 def _vector(speed: Floats, from_deg: Floats) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ app_name = "replay"
 urlpatterns = [
     path("", views.index, name="index"),
     path("start/", views.start, name="start"),
+    path("what-if/", views.what_if, name="what_if"),
     path("<int:pk>/", views.run, name="run"),
     path("<int:pk>/pause/", views.pause, name="pause"),
     path("<int:pk>/resume/", views.resume, name="resume"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -16,10 +17,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from haitang.accounts.roles import OFFICIALS
-from haitang.accounts.verbs import may
+from haitang.accounts.verbs import Refused, may
+from haitang.geo.names import localised
 from haitang.replay import library, queries, services
-from haitang.replay.forms import How, StartForm
+from haitang.replay.forms import How, StartForm, WhatIfForm
 from haitang.replay.models import Run
+from haitang.replay.outlook import outlook
+from haitang.replay.what_if import LIMITS, onto_high_water
 from haitang.spaces import services as spaces
 
 Deed = Callable[..., Run]
@@ -69,6 +73,37 @@ def start(request: HttpRequest) -> HttpResponse:
     else:
         form = StartForm(user=request.user, initial={"scenario": found.key})
     return render(request, "replay/start.html", {"form": form, "scenario": found})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def what_if(request: HttpRequest) -> HttpResponse:
+    """What a storm would have reached had it come otherwise; a button runs it as an exercise."""
+    _officials_only(request)
+    storms = [(each.key, localised(each.scenario.name.zh, each.scenario.name.en)) for each in library.scenarios()
+              if each.scenario is not None and each.scenario.track is not None]  # fmt: skip
+    if not storms:
+        raise Refused(_("The data pack has no scenario with a storm track"))
+    gauges = library.gauges(storms[0][0], request.user)
+    given = request.POST if request.method == "POST" else request.GET
+    asked = "scenario" in given
+    form = WhatIfForm(given if asked else {"scenario": storms[0][0], "gauge": gauges[0][0] if gauges else ""},
+                      storms=storms, gauges=gauges)  # fmt: skip
+    told: dict[str, Any] = {"form": form, "may": queries.rights(request.user), "limits": LIMITS}
+    if asked and form.is_valid():
+        key, gauge, change = form.cleaned_data["scenario"], form.cleaned_data["gauge"], form.change()
+        if form.cleaned_data["high_water"] and gauge:
+            still = replace(change, later_h=0.0)
+            change = replace(still, later_h=onto_high_water(library.simulation(key, change=still), gauge))
+        if request.method == "POST":
+            run = services.start(key, by=request.user, change=change)
+            spaces.look_at(request, run.space)
+            messages.success(
+                request, _("The exercise has begun; you look at it now. The live world is in the bar above.")
+            )
+            return redirect(run)
+        told |= {"found": outlook(request.user, key, change, gauge), "change": change}
+    return render(request, "replay/what_if.html", told)
 
 
 def _find(request: HttpRequest, pk: int) -> Run:

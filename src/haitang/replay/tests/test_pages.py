@@ -133,3 +133,26 @@ def test_the_list_costs_the_same_for_one_run_and_for_many(as_, people, django_as
         services.stop(services.start("tiny", by=people["commander"], pack="sanzhou"), by=SYSTEM)
     with django_assert_max_num_queries(40):
         client.get(reverse("replay:index"))
+
+
+def test_a_storm_is_changed_and_run_as_an_exercise(as_) -> None:
+    """What if it came onto the highest water over a higher sea: the answer, then the exercise with the same change."""
+    client, page = as_("commander"), reverse("replay:what_if")
+    assert client.get(page).status_code == 200
+    asked = {"scenario": "tiny", "east_km": "-20", "sea_m": "1", "gauge": "SZ-TIDE", "high_water": "on"}
+    answer = client.get(page, asked)
+    text = answer.content.decode()
+    assert answer.status_code == 200 and "东洲" in text and answer.context["change"].sea_m == 1
+    found = answer.context["found"]
+    assert all(each.difference > 0.5 for each in found.gauges) and found.chart["series"][1]["data"]
+    client.post(page, asked)
+    run = Run.objects.get()
+    assert run.what_if == answer.context["change"] and "假设推演" in run.name_zh
+    assert client.get(run.get_absolute_url()).status_code == 200
+
+
+def test_a_change_out_of_bounds_is_said_at_its_field_and_nobody_else_may_start(as_) -> None:
+    page = reverse("replay:what_if")
+    answer = as_("duty").get(page, {"scenario": "tiny", "east_km": "9000"})
+    assert answer.context["form"].errors["east_km"] and "found" not in answer.context
+    assert as_("enterprise").get(page).status_code == 403
