@@ -235,7 +235,7 @@ class _Parser:
             # In an address a plus that was not encoded arrives as a space.
             return moments.span("/".join(_dated(part.replace(" ", "+")) for part in text.split("/")))
         except ValueError as error:
-            raise bad(f"{self._part}: {error}", self._part) from None
+            raise bad(f"{self._part}: {text!r} is no time ({error})", self._part) from None
 
     def _duration(self, text: str) -> timedelta:
         found = _DURATION.match(text)
