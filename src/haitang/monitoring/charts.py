@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from haitang.monitoring import store
 from haitang.monitoring.models import Rule, Series
-from haitang.monitoring.models.network import described
+from haitang.monitoring.models.rules import described
 from haitang.monitoring.quantities import figure
 from haitang.monitoring.queries import ms
-from haitang.monitoring.rules import Aggregate, Floats, Ints
+from haitang.monitoring.rules import MICRO, Aggregate, Floats, Ints
+from haitang.monitoring.windows import Merged
 from haitang.spaces.models import Space
 
 POINTS = 2000
@@ -43,13 +44,18 @@ def of_rule(
     """What a rule compares with its thresholds: the readings, or their figure over its window beside the amounts."""
     series = rule.series
     if not rule.window_s:
-        return _chart(series, [_line(space, series, start, end)], _thresholds(rule), marks)
+        shown = [_line(space, each, start, end) for each in (series, rule.minus) if each is not None]
+        # A difference is compared, not what is drawn; a compound compares nothing.
+        return _chart(series, shown, [] if rule.minus is not None else _thresholds(rule), marks)
     aggregate = Aggregate(rule.aggregate)
     early = start - timedelta(seconds=rule.window_s)
     time, value = store.read(space.pk, series.pk, ms(early), ms(end))
-    figures = running(aggregate, time, value, rule.window_s)
-    inside = time >= ms(start)
-    shown = [_data(described(series.label, aggregate, rule.window_s), *thin(time[inside], figures[inside]))]
+    figures = running(aggregate, time, value, rule.window_s, rule.spec().lead)
+    inside = (time >= ms(start)) & ~np.isnan(figures)
+    name = described(series.label, aggregate, rule.window_s, rule.lead_s)
+    shown = [_data(name, *thin(time[inside], figures[inside]))]
+    if aggregate == Aggregate.TREND:
+        shown = [{**shown[0], "dashed": True}, _line(space, series, start, end)]
     if series.kind.accumulates:
         shown.append(_bars(space, series, start, end, bar_s(start, end)))
     return _chart(series, shown, _thresholds(rule), marks)
@@ -80,16 +86,18 @@ def sums(time_ms: Ints, values: Floats, window_s: int, shift_ms: int = 0) -> tup
     return ends * length - shift_ms, np.bincount(which, weights=values, minlength=len(ends)).astype(np.float64)
 
 
-def running(aggregate: Aggregate, time_ms: Ints, values: Floats, window_s: int) -> Floats:
-    """The figure over (t - window, t] at each reading's time t; times rise."""
-    begin = np.searchsorted(time_ms, time_ms - window_s * 1000, side="right")
-    end = np.arange(1, len(values) + 1)
-    if aggregate in (Aggregate.SUM, Aggregate.MEAN):
-        total = np.concatenate([[0.0], np.cumsum(values)])
-        figures: Floats = total[end] - total[begin]
-        return figures / (end - begin) if aggregate == Aggregate.MEAN else figures
-    pick = np.max if aggregate == Aggregate.MAX else np.min
-    return np.array([pick(values[a:b]) for a, b in zip(begin.tolist(), end.tolist(), strict=True)], np.float64)
+def running(aggregate: Aggregate, time_ms: Ints, values: Floats, window_s: int, lead_s: float = 0) -> Floats:
+    """The figure over (t - window, t] at each reading's time t, as the kernel makes it; times rise. NaN: none yet."""
+    n = len(values)
+    if not n:
+        return np.zeros(0)
+    base, zero = int(time_ms[0]) - 1, np.zeros(n, np.int64)
+    laid = Merged(
+        slots=zero[:1], start=zero[:1], count=np.array([n]), time_ms=time_ms, key=time_ms - base, base=base,
+        micro=np.rint(values * MICRO).astype(np.int64), position=np.arange(n), group=zero,
+    )  # fmt: skip
+    figures = laid.aggregate(aggregate, window_s * 1000, zero, time_ms, np.arange(1, n + 1))
+    return values + figures * lead_s if aggregate == Aggregate.TREND else figures
 
 
 def _line(space: Space, series: Series, start: datetime, end: datetime) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _compiled(plan: bytes, ids: bytes, watched: bytes, timer: bytes) -> _Program
     held = [
         _Held(index[int(rule)], row[index[int(rule)]], row[index[by]], at)
         for rule, (by, at) in given["inhibits"].items()
-        if by in index
+        if by in index and row[index[by]] >= 0
     ]
     return _Program(
         tuple(sorted(compounds, key=lambda each: each.rule)), tuple(sorted(held, key=lambda each: each.rule))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models.signals import post_delete, post_save
 
+from haitang.monitoring import rule_network
 from haitang.monitoring.batch import Catalogue
 from haitang.monitoring.models import Edition, Rule, Series, Station
+from haitang.monitoring.rule_text import RuleTextError
 from haitang.monitoring.rules import Ints, RuleError, RuleSet, compile_rules
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,9 @@ class Network:
 
     @property
     def ids(self) -> Ints:
-        """Database ids of the series by position."""
-        return self.rules.series_ids
+        """Database ids of the series by their position in the catalogue."""
+        ids = self.rules.series_ids
+        return ids[ids > 0]  # those below are differences
 
 
 _current: Network | None = None
@@ -68,16 +74,17 @@ def _load(now: int) -> Network:
         .values_list("pk", "code", "quantity", "unit", "low", "high")
     )
     known = {row[0] for row in series}
-    specs = []
+    specs, members = [], None
     for rule in Rule.objects.filter(is_active=True):
-        if rule.series_id not in known:
+        if rule.series_id not in known or (rule.minus_id is not None and rule.minus_id not in known):
             continue
-        spec = rule.spec()
+        if rule.condition is not None and members is None:
+            members = rule_network.all_members()
         try:
-            spec.check()
-        except RuleError:
-            continue  # forms and the pack loader refuse such a rule; one that came another way must not stop the rest
-        specs.append(spec)
+            specs += rule_network.specs([rule], members)
+        except (RuleError, RuleTextError) as error:
+            # Forms and the pack loader refuse such a rule; one that came another way must not stop the rest.
+            logger.warning("rule %s is left out: %s", rule.code, error)
     rules = compile_rules(known, specs)
     rows = [(code, q, unit, low, high) for _, code, q, unit, low, high in series]
     return Network(now, Catalogue.of(rows, rules.series_ids), rules)

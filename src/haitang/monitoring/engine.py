@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from haitang.monitoring import alarms, counts, edition, intake, store
-from haitang.monitoring.evaluate import evaluate, tick
+from haitang.monitoring.evaluate import evaluate, reset, tick
 from haitang.monitoring.models import Evaluator, Intake
 from haitang.monitoring.rules import (
     MICRO,
@@ -38,6 +38,7 @@ from haitang.monitoring.rules import (
     fresh,
     grow,
     load,
+    standing,
 )
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -133,8 +134,11 @@ def step(space: Space) -> bool:
     return _step(space)[1]
 
 
-def let_time_pass(space: Space) -> int:
-    """Raise the silences that are due by the space's clock; returns how many."""
+def let_time_pass(space: Space, resets: Sequence[int] = ()) -> int:
+    """Raise silences, end durations and run compound rules up to the space's clock; returns how many colours changed.
+
+    `resets` are latched rules that a person sets back at this moment.
+    """
     whole = not connection.in_atomic_block
     with turn(space.pk), _near(space), intake.in_order(space.pk):
         moment = _ms(now(space))
@@ -142,14 +146,27 @@ def let_time_pass(space: Space) -> int:
         brain = _present(space, position, _take_down(space))
         before = brain.cursor
         brain, _rows = _take(space, brain, None)
-        due = tick(brain.state, brain.rules, moment, reuse=True)
-        if len(due.transitions):
-            brain.cursor = intake.append_tick(space.pk, moment, timezone.now())
+        due = _pass_time(brain, moment, resets)
+        # A moment at which nothing moved is not told to other processes: their state is the same without it.
+        if due.moved:
+            brain.cursor = intake.append_tick(space.pk, moment, timezone.now(), resets)
             alarms.apply(space, brain.rules, due, lambda _row: None)
         if brain.cursor != before or brain.edition != position.edition:
             _save(space, position, brain)
         _put_back(space, brain, whole=whole)
         return len(due.transitions)
+
+
+def _pass_time(brain: Brain, moment: int, resets: Sequence[int]) -> Outcome:
+    if resets:
+        return reset(brain.state, brain.rules, moment, np.array(sorted(resets), np.int64), reuse=True)
+    return tick(brain.state, brain.rules, moment, reuse=True)
+
+
+def is_waiting(space: Space) -> bool:
+    """Whether compound rules wait for the clock, as far as this process knows: then time should pass soon."""
+    brain = _shelf.brains.get(space.pk)
+    return brain is not None and len(brain.state.queue) > 0
 
 
 def checkpoint(space: Space) -> None:
@@ -255,7 +272,7 @@ def _present(space: Space, position: Evaluator, brain: Brain | None) -> Brain:
         groups = Intake.objects.filter(space=space, id__gt=brain.cursor, id__lte=position.cursor).order_by("id")
         for part in _parts(groups):
             if part.tick_ms is not None:
-                tick(brain.state, brain.rules, part.tick_ms, reuse=True)
+                _pass_time(brain, part.tick_ms, part.resets)
             else:
                 _judge(brain, part)
         brain.cursor = position.cursor
@@ -273,6 +290,7 @@ class _Part:
 
     last: int = 0
     tick_ms: int | None = None
+    resets: tuple[int, ...] = ()
     groups: list[Intake] = field(default_factory=list)
     rows: int = 0
 
@@ -293,7 +311,7 @@ def _parts(groups: Iterable[Intake], limit: int | None = None) -> list[_Part]:
     rows = 0
     for group in groups:
         if group.kind == Intake.Kind.TICK:
-            parts.append(_Part(group.pk, int.from_bytes(bytes(group.payload), "little")))
+            parts.append(_Part(group.pk, *intake.unpack_tick(bytes(group.payload))))
             continue
         if not parts or parts[-1].tick_ms is not None or parts[-1].rows >= MAX_ROWS:
             parts.append(_Part())
@@ -401,13 +419,14 @@ def _rebase(space: Space, brain: Brain, network: edition.Network) -> Brain:
     ringed[ringed] = old.slot[was[ringed]] >= 0
     reach[ringed] = old.keep_ms[old.slot[was[ringed]]]
     state = _primed(space, new, state, reach)
-    alarms.clear_without_rule(space, set(new.id[state.level > 0].tolist()))
+    alarms.clear_without_rule(space, set(new.id[standing(state, new) > 0].tolist()))
     return Brain(brain.cursor, network.number, new, state, brain.since_snapshot)
 
 
 def _primed(space: Space, rules: RuleSet, state: State, reach: Ints) -> State:
     """Give the state what is stored of series it does not know, and of windows that `reach` [S] ms did not cover."""
-    unknown = np.flatnonzero(state.last_ms == NEVER)
+    # Numbers below zero are differences: not stored, made on the way in.
+    unknown = np.flatnonzero((state.last_ms == NEVER) & (rules.series_ids > 0))
     found = store.latest(space.pk, rules.series_ids[unknown].tolist())
     for at in unknown.tolist():
         last = found.get(int(rules.series_ids[at]))

@@ -64,11 +64,17 @@ def append(space_id: int, groups: Sequence[Group]) -> None:
     )  # fmt: skip
 
 
-def append_tick(space_id: int, now_ms: int, received_at: datetime) -> int:
-    """Note that time has passed to `now_ms`. The caller is inside `in_order`."""
+def append_tick(space_id: int, now_ms: int, received_at: datetime, resets: Sequence[int] = ()) -> int:
+    """Note that time has passed to `now_ms`, and which rules were reset then. The caller is inside `in_order`."""
     group = Intake(
         space_id=space_id, kind=Intake.Kind.TICK, received_at=received_at, source="clock", rows=0,
-        payload=now_ms.to_bytes(8, "little"),
+        payload=np.array([now_ms, *sorted(resets)], "<i8").tobytes(),
     )  # fmt: skip
     group.save(force_insert=True)
     return group.pk
+
+
+def unpack_tick(payload: bytes) -> tuple[int, tuple[int, ...]]:
+    """The moment of a tick and the rules that were reset then."""
+    moment, *resets = np.frombuffer(payload, "<i8").tolist()
+    return moment, tuple(resets)

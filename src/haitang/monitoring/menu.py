@@ -16,3 +16,4 @@ menu_item(
     order=30,
     roles=OFFICIALS,
 )
+menu_item("monitoring:rules", label=_("Rules"), icon="adjustments-alt", group=Menu.WARNING, order=26, roles=OFFICIALS)

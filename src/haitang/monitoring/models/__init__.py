@@ -3,7 +3,7 @@
 from haitang.monitoring.models.alarms import Alarm, AlarmKind, AlarmState
 from haitang.monitoring.models.equipment import Equipment, EquipmentKind, VideoPoint
 from haitang.monitoring.models.events import Episode, Hazard
-from haitang.monitoring.models.network import Colour, Rule, Series, Station, StationKind
+from haitang.monitoring.models.network import Colour, Series, Station, StationKind
 from haitang.monitoring.models.readings import (
     Chunk,
     Edition,
@@ -14,6 +14,7 @@ from haitang.monitoring.models.readings import (
     Sealing,
     Tail,
 )
+from haitang.monitoring.models.rules import Rule
 from haitang.monitoring.models.sensorthings import StaAmendment, StaKind, StaRecord
 from haitang.monitoring.models.watching import Chain, WatchItem, WatchState
 

@@ -11,7 +11,8 @@ from django.utils.translation import pgettext_lazy
 
 from haitang.accounts.scope import Scope, ScopedManager
 from haitang.monitoring.models.events import Episode
-from haitang.monitoring.models.network import Colour, Rule, Series, Station
+from haitang.monitoring.models.network import Colour, Series, Station
+from haitang.monitoring.models.rules import Rule
 from haitang.monitoring.quantities import shown
 from haitang.spaces.models import Space
 
@@ -21,6 +22,7 @@ class AlarmKind(models.TextChoices):
 
     THRESHOLD = "threshold", _("Threshold")
     SILENCE = "silence", _("Silence")
+    COMPOUND = "compound", pgettext_lazy("alarm", "Several conditions together")
 
 
 class AlarmState(models.TextChoices):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
-from django.utils import translation
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -18,7 +17,7 @@ from haitang.accounts.scope import Scope, ScopedManager, ScopedQuerySet
 from haitang.geo.fields import GeometryField, GeometryMixin, GeometryVerbs
 from haitang.geo.names import localised
 from haitang.monitoring.quantities import QUANTITIES, Quantity
-from haitang.monitoring.rules import Aggregate, Direction, Level, RuleSpec
+from haitang.monitoring.rules import Level
 
 CODE = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$", _("Use letters, digits, dot, dash and underscore; begin with a letter or digit.")
@@ -202,116 +201,3 @@ class Series(models.Model):
     def get_absolute_url(self) -> str:
         """The station's page, at this series."""
         return f"{self.station.get_absolute_url()}?series={self.pk}"
-
-
-class Rule(models.Model):
-    """When a series is an alarm, by colour."""
-
-    code = models.CharField(_("code"), max_length=80, unique=True, validators=[CODE])
-    series = models.ForeignKey(Series, models.CASCADE, related_name="rules", verbose_name=_("series"))
-    name_zh = models.CharField(_("name (Chinese)"), max_length=80, blank=True)
-    name_en = models.CharField(_("name (English)"), max_length=120, blank=True)
-    is_active = models.BooleanField(_("in use"), default=True)
-    direction = models.CharField(
-        _("danger lies"), max_length=8, default=Direction.RISING,
-        choices=[(Direction.RISING.value, _("above the threshold")), (Direction.FALLING.value, _("below the threshold"))],
-    )  # fmt: skip
-    aggregate = models.CharField(
-        _("compared value"), max_length=4, default=Aggregate.LAST,
-        choices=[
-            (Aggregate.LAST.value, _("the reading itself")), (Aggregate.SUM.value, _("sum over the window")),
-            (Aggregate.MAX.value, _("highest in the window")), (Aggregate.MIN.value, _("lowest in the window")),
-            (Aggregate.MEAN.value, _("mean over the window")),
-        ],
-    )  # fmt: skip
-    window_s = models.PositiveIntegerField(_("window (s)"), default=0, validators=[MaxValueValidator(7 * 86400)])
-    blue = models.FloatField(pgettext_lazy("warning colour", "Blue"), null=True, blank=True)
-    yellow = models.FloatField(pgettext_lazy("warning colour", "Yellow"), null=True, blank=True)
-    orange = models.FloatField(pgettext_lazy("warning colour", "Orange"), null=True, blank=True)
-    red = models.FloatField(pgettext_lazy("warning colour", "Red"), null=True, blank=True)
-    hysteresis = models.FloatField(_("hysteresis"), default=0.0, validators=[MinValueValidator(0.0)])
-    hold_s = models.PositiveIntegerField(_("minimum duration (s)"), default=0)
-    silence_s = models.PositiveIntegerField(_("silent after (s)"), default=0)
-    silence_colour = models.CharField(_("colour of silence"), max_length=6, choices=Colour, default=Colour.BLUE)
-    source = models.CharField(_("source of the thresholds"), max_length=500, blank=True)
-    confidence = models.CharField(_("confidence"), max_length=60, blank=True)
-    is_demo = models.BooleanField(_("demonstration data"), default=False)
-
-    scope = Scope(
-        place="series__station__place__path",
-        organisation="series__station__operator__path",
-        public=Q(series__station__is_public=True),
-    )
-    objects = ScopedManager()
-
-    class Meta:
-        verbose_name = pgettext_lazy("monitoring", "alarm rule")
-        verbose_name_plural = pgettext_lazy("monitoring", "alarm rules")
-        ordering = ("code",)
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def name(self) -> str:
-        """The name in the reader's language; the code where it has none."""
-        return localised(self.name_zh, self.name_en) or self.code
-
-    @property
-    def thresholds(self) -> tuple[float | None, float | None, float | None, float | None]:
-        """Blue, yellow, orange, red, in the canonical unit of the series."""
-        return (self.blue, self.yellow, self.orange, self.red)
-
-    @property
-    def coloured(self) -> list[tuple[Colour, float]]:
-        """The colours this rule has, with their thresholds."""
-        return [(colour, value) for colour, value in zip(Colour, self.thresholds, strict=True) if value is not None]
-
-    @property
-    def silence_minutes(self) -> str:
-        """Minutes of silence that raise it."""
-        return f"{self.silence_s / 60:g}"
-
-    def spec(self) -> RuleSpec:
-        """The rule in the evaluator's terms."""
-        return RuleSpec(
-            id=self.pk or 0,
-            series=self.series_id,
-            thresholds=self.thresholds,
-            direction=Direction(self.direction),
-            hysteresis=self.hysteresis,
-            hold_s=self.hold_s,
-            aggregate=Aggregate(self.aggregate),
-            window_s=self.window_s,
-            silence_s=self.silence_s,
-            silence_level=Colour(self.silence_colour).level,
-        )
-
-    def clean(self) -> None:
-        """A rule must not contradict itself."""
-        try:
-            self.spec().check()
-        except ValueError as error:  # RuleError, or a choice that the field's own check names too
-            raise ValidationError(str(error)) from error
-
-    def describe(self, language: str) -> str:
-        """What the rule compares, for a sentence: "1 h sum of rainfall"."""
-        with translation.override(language):
-            return described(self.series.label, Aggregate(self.aggregate), self.window_s)
-
-
-def described(label: str, aggregate: Aggregate, window_s: float) -> str:
-    """What is made of a series over a window, for a sentence in the reader's language: "1 h sum of rainfall"."""
-    if label[1:2].islower():  # "Tide level" inside a sentence; "PM2.5" stays
-        label = label[0].lower() + label[1:]
-    if not window_s:
-        return label
-    hours = window_s / 3600
-    span = _("%(n)g h") % {"n": hours} if hours >= 1 else _("%(n)g min") % {"n": window_s / 60}
-    form = {
-        Aggregate.SUM: _("%(span)s sum of %(what)s"),
-        Aggregate.MAX: _("%(span)s highest %(what)s"),
-        Aggregate.MIN: _("%(span)s lowest %(what)s"),
-        Aggregate.MEAN: _("%(span)s mean %(what)s"),
-    }[aggregate]
-    return str(form % {"span": span, "what": label})

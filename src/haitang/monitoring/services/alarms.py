@@ -40,9 +40,9 @@ def open_alarm(
     series, station = rule.series, rule.series.station
     alarm = Alarm.objects.create(
         space=space, rule=rule, series=series, station=station, place=station.place,
-        kind=AlarmKind.SILENCE if rule.silence_s else AlarmKind.THRESHOLD,
+        kind=AlarmKind.COMPOUND if rule.is_compound else AlarmKind.SILENCE if rule.silence_s else AlarmKind.THRESHOLD,
         colour=colour, peak_colour=colour, level=colour.level,
-        what_zh=rule.describe("zh-hans"), what_en=rule.describe("en"), unit=series.kind.unit,
+        what_zh=rule.describe("zh-hans"), what_en=rule.describe("en"), unit=rule.unit,
         threshold=_threshold(rule, colour), first_value=value, peak_value=value, peak_at=at, opened_at=at,
         received_wall=received, recorded_wall=timezone.now(),
     )  # fmt: skip
@@ -217,6 +217,11 @@ def _reading_text(alarm: Alarm, rule: Rule | None, colour: Colour, value: float)
         return (
             f"{zh}超过 {minutes} 分钟未上报（{colour.zh}色）",
             f"{en}: nothing for more than {minutes} min ({colour})",
+        )
+    if alarm.kind == AlarmKind.COMPOUND:
+        return (
+            f"{zh}：{colour.zh}色条件成立（{_figure(value)} 项告警）",
+            f"{en}: {colour} conditions met ({_figure(value)} rules stand)",
         )
     unit, edge = alarm.symbol, _figure(alarm.threshold)
     falling = rule is not None and rule.direction == "falling"

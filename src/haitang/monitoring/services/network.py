@@ -43,6 +43,8 @@ def _register(model: type[M], code: str, fields: Mapping[str, Any], by: Actor) -
     for name, value in fields.items():
         setattr(row, name, value)
     row.full_clean()
+    if isinstance(row, Rule) and before is not None and before != {name: str(getattr(row, name)) for name in fields}:
+        row.version += 1
     row.save()
     after = {name: str(getattr(row, name)) for name in fields}
     if before == after:
