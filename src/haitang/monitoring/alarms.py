@@ -22,9 +22,9 @@ def apply(space: Space, rules: RuleSet, outcome: Outcome, received: Callable[[in
     peaks = {int(rules.id[rule]): int(rule) for rule in peaked}
     standing = {
         alarm.rule_id: alarm
-        for alarm in Alarm.objects.select_related("station__operator", "place", "series", "rule").filter(
-            space=space, rule_id__among=sorted({*moving, *peaks}), state__in=OPEN
-        )
+        for alarm in Alarm.objects.select_related(
+            "station__operator", "place", "series", "rule", "episode__place"
+        ).filter(space=space, rule_id__among=sorted({*moving, *peaks}), state__in=OPEN)
     }
     opening = {rule for rule in moving if rule not in standing}
     known = Rule.objects.select_related("series__station__place", "series__station__operator").in_bulk(opening)

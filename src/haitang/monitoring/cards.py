@@ -9,15 +9,17 @@ from django.http import HttpRequest
 from haitang.accounts.roles import OFFICIALS, Role
 from haitang.accounts.verbs import may
 from haitang.frame import Card, desk_card, phone_card, wall_panel
-from haitang.monitoring.models import Alarm
+from haitang.monitoring.models import Alarm, WatchItem, WatchState
 from haitang.monitoring.models.alarms import OPEN
+from haitang.monitoring.queries import grouped
 
 DESK_ROWS, WALL_ROWS, PHONE_ROWS = 8, 7, 3
 
 
 def _standing(request: HttpRequest) -> Any:
+    """What stands and is not shelved."""
     space = request.space  # type: ignore[attr-defined]
-    rows = Alarm.objects.visible_to(request.user).filter(space=space, state__in=OPEN)
+    rows = Alarm.objects.visible_to(request.user).filter(space=space, state__in=OPEN, shelved_until=None)
     return rows.select_related("station", "place").defer("station__geometry")
 
 
@@ -29,14 +31,27 @@ def _top(request: HttpRequest, most: int) -> tuple[list[Alarm], int]:
 
 @desk_card("monitoring.alarms", order=40, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
 def desk(request: HttpRequest) -> Card:
-    """What stands now, red on top."""
-    alarms, total = _top(request, DESK_ROWS)
+    """What stands now by event, red on top: one storm is a line for each township and hazard."""
+    rows = grouped(_standing(request))
+    found = list(rows[: DESK_ROWS + 1])
     context = {
-        "alarms": alarms,
-        "more": total - len(alarms),
+        "groups": found[:DESK_ROWS],
+        "more": len(found) > DESK_ROWS and len(rows) - DESK_ROWS,
         "may_acknowledge": may(request.user, "monitoring.acknowledge"),
     }
-    return Card("monitoring/cards/desk.html", context, colour=alarms[0].colour if alarms else "")
+    return Card("monitoring/cards/desk.html", context, colour=found[0].colour if found else "")
+
+
+@desk_card("monitoring.expected", order=45, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
+def expected(request: HttpRequest) -> Card | None:
+    """What may follow and has not come yet."""
+    space = request.space  # type: ignore[attr-defined]
+    rows = WatchItem.objects.visible_to(request.user).filter(space=space, state=WatchState.OPEN)
+    items = list(rows.select_related("place", "chain")[: DESK_ROWS + 1])
+    if not items:
+        return None
+    context = {"items": items[:DESK_ROWS], "may_settle": may(request.user, "monitoring.settle"), "back": "/"}
+    return Card("monitoring/cards/expected.html", context)
 
 
 @wall_panel("monitoring.alarms", order=10, column="right", live=("monitoring.",))

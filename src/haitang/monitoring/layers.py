@@ -6,18 +6,22 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from haitang.geo.catalogue import NAME, Group, Look, Pair, circle, layer
+from haitang.accounts.roles import OFFICIALS, Role
+from haitang.geo.catalogue import NAME, Group, Look, Pair, circle, fill, layer
+from haitang.geo.models import Level, Place
 from haitang.monitoring import queries
 from haitang.monitoring.models import Alarm, Colour, Series, Station, StationKind
 from haitang.monitoring.models.alarms import OPEN
 from haitang.monitoring.quantities import figure, shown
 
 COLOURS = {colour.value: colour.value for colour in Colour}
+_MISSING = {"0": "#2f9e44", "1": "#ffd43b", "2": "#fd7e14", "3": "#e8590c"}
 LEGEND = [(colour.value, colour.label) for colour in reversed(Colour)]
 
 
@@ -108,3 +112,54 @@ def alarms(look: Look) -> QuerySet[Alarm]:
     rows = Alarm.objects.visible_to(look.user).filter(space=look.space, station__west__isnull=False)
     # The gravest last: it is drawn over the others of its station.
     return (rows if look.is_past else rows.filter(state__in=OPEN)).order_by("level", "pk")
+
+
+def _reached(look: Look, keys: Sequence[Any]) -> Mapping[Any, Mapping[str, Any]]:
+    """For each township the kinds of station, of those there are, by which most of its people are not watched."""
+    from haitang.monitoring import blind_spots, unwatched
+
+    people = unwatched.ground()
+    live, silent = unwatched.stations(look.space, look.user)
+    missing: defaultdict[int, list[str]] = defaultdict(list)
+    for kind in StationKind:
+        here = [each for each in live if each.kind == kind]
+        if not here and not any(each.kind == kind for each in silent):
+            continue
+        x, y = np.array([each.west for each in here], float), np.array([each.south for each in here], float)
+        far, _which = blind_spots.nearest(people.lon, people.lat, x, y)
+        beyond = np.bincount(
+            people.of, weights=people.people * (far > unwatched.REACH_KM[kind] * 1000), minlength=len(people.places)
+        )
+        total = np.bincount(people.of, weights=people.people, minlength=len(people.places))
+        for place, share in zip(people.places, beyond / np.maximum(total, 1e-9), strict=True):
+            if share > 0.5:
+                missing[place.pk].append(str(kind.label))
+    return {
+        key: {
+            "missing": str(min(len(missing[key]), 3)),
+            "subtitle": gettext("Not watched: %(kinds)s") % {"kinds": ", ".join(missing[key])} if missing[key] else gettext("watched by every kind of station"),
+        }
+        for key in keys
+    }  # fmt: skip
+
+
+@layer(
+    "monitoring.unwatched",
+    label=_("Blind spots"),
+    group=Group.SENSING,
+    icon="eye-off",
+    order=40,
+    geometry="shape__geometry",
+    properties={"name": NAME},
+    extra=_reached,
+    style=fill("#2f9e44", opacity=0.25, by="missing", colours=_MISSING),
+    legend=[("#2f9e44", _("watched")), ("#ffd43b", _("one kind of station is missing")), ("#fd7e14", _("two kinds")), ("#e8590c", _("three or more kinds"))],
+    live=("monitoring.register", "registry.geo", "geo."),
+    roles=OFFICIALS | {Role.ENTERPRISE},
+    note=_("Missing: for more than half of the people no live station of that kind stands near enough."),
+)  # fmt: skip
+def blind(look: Look) -> QuerySet[Place]:
+    """Townships by how many kinds of station do not watch them."""
+    return Place.objects.visible_to(look.user).filter(
+        level=Level.TOWNSHIP, shape__geometry__isnull=False, population__gt=0
+    )

@@ -17,3 +17,8 @@ menu_item(
     roles=OFFICIALS,
 )
 menu_item("monitoring:rules", label=_("Rules"), icon="adjustments-alt", group=Menu.WARNING, order=26, roles=OFFICIALS)
+menu_item("monitoring:chains", label=_("Hazard chains"), icon="sitemap", group=Menu.WARNING, order=14, roles=WATCH)
+menu_item("monitoring:blind_spots", label=_("Blind spots"), icon="eye-off", group=Menu.WARNING, order=24, roles=WATCH)
+menu_item(
+    "monitoring:quality", label=_("Data quality"), icon="checkup-list", group=Menu.WARNING, order=32, roles=OFFICIALS
+)

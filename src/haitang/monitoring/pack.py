@@ -48,11 +48,17 @@ from shapely import Point
 from haitang.accounts.actors import Actor
 from haitang.accounts.models import Organisation
 from haitang.geo.models import Place
-from haitang.monitoring import services
+from haitang.monitoring import chains, services
+from haitang.monitoring.impact import REACH_KM
 from haitang.monitoring.models import Colour, Series, Station
+from haitang.monitoring.quantities import QUANTITIES
+from haitang.monitoring.registers import EQUIPMENT, VIDEO
 from haitang.packs import Pack, PackError, Row, section
+from haitang.registry import services as registry
+from haitang.registry.declare import Register
 
 STATIONS, SERIES, RULES = "stations.csv", "series.csv", "rules.csv"
+CHAINS = "chains.toml"
 
 
 @section("monitoring.network", after=("geo.places", "accounts.organisations"))
@@ -77,6 +83,7 @@ def network(pack: Pack, by: Actor) -> int:
     for row in pack.rows(SERIES):
         fields = {
             **_texts(row, "quantity", "unit", "label_zh", "label_en", "datum", "source"),
+            "subject": row.get("subject", ""),
             "station": _known(row, "station", stations, needed=True),
             "interval_s": row.integer("interval_s") or 300,
             "low": row.number("low"),
@@ -135,3 +142,106 @@ def _put(row: Row, register: Callable[..., Any], fields: dict[str, Any], by: Act
         if name in list(row):
             raise row.error(name, " ".join(faults)) from error
         raise PackError(row.file, " ".join(faults), row=row.line) from error
+
+
+@section("monitoring.chains", after=("monitoring.network",))
+def hazard_chains(pack: Pack, by: Actor) -> int:
+    """Disaster chains: [[chain]] tables with [[chain.node]] and [[chain.edge]]; [reach] gives a hazard's km for the impact."""
+    given = pack.toml(CHAINS)
+    rows, reach = given.get("chain", []), given.get("reach", {})
+    if not isinstance(rows, list) or not isinstance(reach, dict) or set(given) - {"chain", "reach"}:
+        raise PackError(CHAINS, "holds something other than [[chain]] tables and [reach]", "See docs/chains.md")
+    for hazard, km in reach.items():
+        if hazard not in REACH_KM or isinstance(km, bool) or not isinstance(km, int | float) or not 0 < km <= 200:
+            raise PackError(
+                CHAINS,
+                "reach names a hazard and its kilometres, above 0 and at most 200",
+                f"Known: {', '.join(REACH_KM)}",
+                field=hazard,
+                value=km,
+            )
+    for row in rows:
+        try:
+            graph = chains.parse(row)
+        except chains.ChainError as error:
+            raise PackError(CHAINS, str(error), "Mend the chain; docs/chains.md explains every field") from error
+        unknown = sorted({sign.quantity for node in graph.nodes.values() for sign in node.signs} - set(QUANTITIES))
+        if unknown:
+            raise PackError(
+                CHAINS, f"chain {graph.code}: no quantity {unknown[0]!r} is known", "Write one of quantities.py"
+            )
+        services.register_chain(
+            code=graph.code, name_zh=graph.name_zh, name_en=graph.name_en, source=graph.source, body=row, reach_km=reach, by=by
+        )  # fmt: skip
+    return len(rows)
+
+
+_CARE = ("installed_on", "calibrated_on", "calibration_due", "serviced_on", "service_due")
+
+
+@section("monitoring.equipment", after=("monitoring.network",))
+def equipment(pack: Pack, by: Actor) -> int:
+    """Instruments from equipment.csv."""
+    needed = {"code", "name_zh", "kind", "station", "place", "owner"}
+    optional = {"name_en", "maker", "serial", "certificate", "note", "source", "is_demo", *_CARE}
+
+    def fields(row: Row) -> dict[str, Any]:
+        return {**_texts(row, "kind", "maker", "serial", "certificate"), **{name: row.date(name) for name in _CARE}}
+
+    return _records(EQUIPMENT, pack, "equipment.csv", needed, optional, fields, by)
+
+
+@section("monitoring.video", after=("monitoring.network",))
+def video(pack: Pack, by: Actor) -> int:
+    """Cameras from video.csv."""
+    needed = {"code", "name_zh", "place", "owner"}
+    optional = {
+        "name_en",
+        "station",
+        "looks_at",
+        "bearing_deg",
+        "stream_url",
+        "snapshot_url",
+        "lon",
+        "lat",
+        "note",
+        "source",
+        "is_demo",
+    }
+
+    def fields(row: Row) -> dict[str, Any]:
+        texts = _texts(row, "looks_at", "stream_url", "snapshot_url")
+        return {**texts, "bearing_deg": row.integer("bearing_deg"), "geometry": _position(row)}
+
+    return _records(VIDEO, pack, "video.csv", needed, optional, fields, by)
+
+
+def _records(register: Register, pack: Pack, file: str, needed: set[str], optional: set[str], fields: Callable[[Row], dict[str, Any]], by: Actor) -> int:  # fmt: skip
+    """Put the rows of one file of records on record."""
+    if not pack.has(file):
+        return 0
+    model: Any = register.model
+    known = {row.code: row for row in model.objects.all()}
+    places = {place.code: place for place in Place.objects.all()}
+    bodies = {body.code: body for body in Organisation.objects.all()}
+    stations = {station.code: station for station in Station.objects.all()}
+    rows = []
+    for line in pack.table(file, needed=needed, optional=optional):
+        row = known.get(line.needed("code")) or model(code=line["code"])
+        given = {
+            **_texts(line, "name_zh", "name_en", "note", "source"), **fields(line), "is_demo": line.flag("is_demo"),
+            "station": _known(line, "station", stations, needed="station" in needed), "place": _known(line, "place", places, needed=True),
+            "owner": _known(line, "owner", bodies, needed=True),
+        }  # fmt: skip
+        for name, value in given.items():
+            setattr(row, name, value)
+        if register.derive:
+            register.derive(row)
+        try:
+            row.full_clean()
+        except ValidationError as error:
+            name, messages = next(iter(error.message_dict.items()))
+            raise line.error(name, " ".join(messages), "See docs/data-packs.md") from error
+        rows.append(row)
+    registry.put(register, rows, by=by, checked=True)
+    return len(rows)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from haitang.journal.models import Entry
 from haitang.monitoring import engine, store
 from haitang.monitoring.alarms import at
-from haitang.monitoring.models import Alarm, Colour, IngestCount, Intake, Series
+from haitang.monitoring.models import Alarm, Colour, Episode, IngestCount, Intake, Series
 from haitang.monitoring.models.alarms import OPEN
 from haitang.monitoring.models.readings import Outcome
 from haitang.monitoring.quantities import figure
@@ -147,3 +147,63 @@ def lag(space: Space) -> Lag:
     waiting, since = engine.backlog(space)
     last = Intake.objects.filter(space=space).order_by("-id").values_list("received_at", flat=True).first()
     return Lag(waiting, since, last)
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Alarms of one event as one line: the event, how many, how many nobody has acknowledged, and the gravest of them."""
+
+    episode: Episode | None
+    number: int
+    active: int
+    level: int
+    last_at: datetime
+    alarm: Alarm
+
+    @property
+    def colour(self) -> str:
+        """The gravest colour now."""
+        return str(Colour.of(self.level).value)
+
+    @property
+    def colour_label(self) -> str:
+        """The gravest colour's name."""
+        return str(Colour.of(self.level).label)
+
+    @property
+    def key(self) -> str:
+        """A new highest colour is a new line."""
+        return f"episode-{self.episode.pk}-{self.level}" if self.episode else f"alarm-{self.alarm.pk}"
+
+
+class grouped(Sequence[Grouped]):  # noqa: N801 - used like a function; a list that reads only the page asked for
+    """These alarms by event, the gravest first. Two queries for a page, one for the length."""
+
+    def __init__(self, rows: QuerySet[Alarm]) -> None:
+        self._rows = rows.order_by()
+        self._groups = (
+            self._rows.values("episode")
+            .annotate(
+                number=Count("pk"), active=Count("pk", filter=Q(state="active")), top=Max("level"), last=Max("opened_at"), newest=Max("pk")
+            )
+            .order_by("-top", "-last", "-newest")
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return self._groups.count()
+
+    def __getitem__(self, part: Any) -> Any:
+        if not isinstance(part, slice):
+            return self[part : part + 1][0]
+        found = list(self._groups[part])
+        tops = Q(pk__in=())
+        for each in found:
+            tops |= Q(episode=each["episode"], level=each["top"])
+        # One of the gravest of each event: the newest.
+        newest = [each["newest"] for each in self._rows.filter(tops).values("episode").annotate(newest=Max("pk"))]
+        rows = self._rows.filter(pk__in=newest).select_related("station", "place", "series", "episode__place")
+        alarms = {alarm.episode_id: alarm for alarm in rows.defer("station__geometry")}
+        return [
+            Grouped(alarms[each["episode"]].episode, each["number"], each["active"], each["top"], each["last"], alarms[each["episode"]])
+            for each in found if each["episode"] in alarms
+        ]  # fmt: skip

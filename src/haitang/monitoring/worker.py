@@ -10,7 +10,7 @@ import time
 from django.db import close_old_connections
 
 from haitang.config.env import env
-from haitang.monitoring import engine, sealing
+from haitang.monitoring import due, engine, sealing, ways
 from haitang.monitoring.mqtt import Subscriber
 from haitang.spaces.models import Space
 
@@ -30,6 +30,7 @@ def run(stop: threading.Event) -> None:
         door.start()
     sealer = threading.Thread(target=sealing.run, args=(stop,), name="monitoring-sealing", daemon=True)
     sealer.start()
+    others = ways.start(stop)
     ticked = checked = time.monotonic()
     while not stop.wait(LOOP_S):
         close_old_connections()
@@ -42,6 +43,8 @@ def run(stop: threading.Event) -> None:
             logger.exception("monitoring's loop stumbled; it goes on")
         ticked, checked = (moment if tick else ticked), (moment if check else checked)
     sealer.join(10)
+    for other in others:
+        other.join(10)
     if door is not None:
         door.join(10)
 
@@ -59,10 +62,11 @@ def _door(subscriber: Subscriber, stop: threading.Event) -> None:
 
 
 def attend(space: Space, *, tick: bool = True, check: bool = True) -> None:
-    """One round for one space: judge what waits, raise the silences that are due, write a snapshot."""
+    """One round for one space: judge what waits, raise the silences and do what else is due, write a snapshot."""
     if engine.backlog(space)[0]:
         engine.advance(space)
     if tick:
         engine.let_time_pass(space)
+        due.attend(space)
     if check:
         engine.checkpoint(space)

@@ -9,14 +9,17 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from haitang.accounts.actors import Actor, System
-from haitang.accounts.models import Organisation
+from haitang.accounts.actors import SYSTEM, Actor, System
+from haitang.accounts.models import Organisation, User
 from haitang.accounts.roles import OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
 from haitang.journal.services import record
 from haitang.monitoring.models import Alarm, AlarmKind, AlarmState, Colour, Evaluator, Rule, Station
 from haitang.monitoring.models.alarms import MOVES
 from haitang.monitoring.quantities import figure
+from haitang.monitoring.services import events
+from haitang.obligations import models as obligation_models
+from haitang.obligations import services as obligations
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
@@ -46,8 +49,11 @@ def open_alarm(
         threshold=_threshold(rule, colour), first_value=value, peak_value=value, peak_at=at, opened_at=at,
         received_wall=received, recorded_wall=timezone.now(),
     )  # fmt: skip
+    alarm.station, alarm.place = station, station.place
+    events.join(alarm, by=by)
+    alarm.save(update_fields=["episode"])
     zh, en = _reading_text(alarm, rule, colour, value)
-    _record(alarm, "monitoring.raise", by, after={"colour": colour, "value": value, "at": at}, zh=zh, en=en)
+    journal(alarm, "monitoring.raise", by, after={"colour": colour, "value": value, "at": at}, zh=zh, en=en)
     return alarm
 
 
@@ -62,6 +68,8 @@ def change_colour(alarm: Alarm, *, colour: Colour, value: float, at: datetime, b
             alarm.peak_colour = colour
         alarm.threshold = _threshold(alarm.rule, colour) if alarm.rule else alarm.threshold
         changed += ["peak_colour", "threshold"]
+        changed += off_the_shelf(alarm)
+        events.follow(alarm, at, by=by)
         if alarm.state == AlarmState.ACKNOWLEDGED:
             _move(alarm, AlarmState.ACTIVE)
             changed.append("state")
@@ -70,7 +78,7 @@ def change_colour(alarm: Alarm, *, colour: Colour, value: float, at: datetime, b
     if not rises:
         zh = f"{alarm.station.name_zh}{alarm.what_zh} {_figure(value)} {alarm.symbol}，由{before.zh}色降为{colour.zh}色"
         en = f"{_en(alarm.station)} {alarm.what_en} {_figure(value)} {alarm.symbol}, down from {before} to {colour}"
-    _record(
+    journal(
         alarm, "monitoring.rise" if rises else "monitoring.lower", by,
         before={"colour": before}, after={"colour": colour, "value": value, "at": at}, zh=zh, en=en,
     )  # fmt: skip
@@ -83,7 +91,7 @@ def clear_alarm(alarm: Alarm, *, value: float | None, at: datetime | None, by: A
     before = alarm.state
     _move(alarm, AlarmState.CLEARED)
     alarm.cleared_at = at or now(alarm.space)
-    alarm.save(update_fields=["state", "cleared_at", "peak_value", "peak_at"])
+    alarm.save(update_fields=["state", "cleared_at", "peak_value", "peak_at", *off_the_shelf(alarm)])
     figure = "" if value is None else f" {_figure(value)} {alarm.symbol}"
     if value is None:
         zh, en = "规则已修改或停用，告警解除", "cleared: its rule was changed or withdrawn"
@@ -91,7 +99,7 @@ def clear_alarm(alarm: Alarm, *, value: float | None, at: datetime | None, by: A
         zh, en = "恢复上报，告警解除", "reporting again, alarm cleared"
     else:
         zh, en = "告警解除", "alarm cleared"
-    _record(
+    journal(
         alarm, "monitoring.clear", by, before={"state": before},
         after={"state": alarm.state, "value": value, "at": alarm.cleared_at},
         zh=f"{alarm.station.name_zh}{alarm.what_zh}{figure}，{zh}", en=f"{_en(alarm.station)} {alarm.what_en}{figure}: {en}",
@@ -102,15 +110,15 @@ def clear_alarm(alarm: Alarm, *, value: float | None, at: datetime | None, by: A
 @verb("monitoring.acknowledge", roles=WATCHERS)
 def acknowledge(alarm: Alarm, *, by: Actor, note: str = "") -> Alarm:
     """Say that somebody has seen the alarm and is dealing with it."""
-    alarm = _mine(alarm, by)
+    alarm = mine(alarm, by)
     _move(alarm, AlarmState.ACKNOWLEDGED)
     alarm.acknowledged_at = now(alarm.space)
     alarm.acknowledged_by_id = by.pk
     alarm.save(update_fields=["state", "acknowledged_at", "acknowledged_by"])
-    _record(
+    journal(
         alarm, "monitoring.acknowledge", by, after={"state": alarm.state, "note": note},
-        zh=f"确认告警：{_zh_title(alarm)}" + (f"（{note}）" if note else ""),
-        en=f"Acknowledged: {_en_title(alarm)}" + (f" ({note})" if note else ""),
+        zh=f"确认告警：{zh_title(alarm)}" + (f"（{note}）" if note else ""),
+        en=f"Acknowledged: {en_title(alarm)}" + (f" ({note})" if note else ""),
     )  # fmt: skip
     return alarm
 
@@ -118,30 +126,53 @@ def acknowledge(alarm: Alarm, *, by: Actor, note: str = "") -> Alarm:
 @verb("monitoring.comment", roles=WATCHERS | {Role.GRID})
 def comment(alarm: Alarm, *, text: str, by: Actor) -> Alarm:
     """Add a remark to the alarm's record."""
-    alarm = _mine(alarm, by)
+    alarm = mine(alarm, by)
     text = text.strip()
     if not text:
         raise Refused(_("The remark is empty. Write what you saw or did."))
     if len(text) > 1000:
         raise Refused(_("The remark has %(n)s characters; at most 1000 fit.") % {"n": len(text)})
-    _record(alarm, "monitoring.comment", by, after={"text": text}, zh=text, en=text)
+    journal(alarm, "monitoring.comment", by, after={"text": text}, zh=text, en=text)
     return alarm
 
 
 @verb("monitoring.assign", roles=WATCHERS)
-def assign(alarm: Alarm, *, organisation: Organisation, by: Actor) -> Alarm:
-    """Make an organisation answer for the alarm."""
-    alarm = _mine(alarm, by)
+def assign(
+    alarm: Alarm,
+    *,
+    organisation: Organisation,
+    by: Actor,
+    person: User | None = None,
+    task: str = "",
+    due_at: datetime | None = None,
+) -> Alarm:
+    """Make an organisation, or one of its people, answer for the alarm; with a `task` that is an obligation until done."""
+    alarm = mine(alarm, by)
+    task = task.strip()
     if alarm.state == AlarmState.CLOSED:
         raise Refused(_("The alarm is closed; it cannot be assigned any more."))
-    before = alarm.assignee
-    alarm.assignee = organisation
-    alarm.save(update_fields=["assignee"])
-    _record(
+    if person is not None and not (person.organisation and person.organisation.path.startswith(organisation.path)):
+        raise Refused(_("%(name)s does not belong to this organisation.") % {"name": person.name or person.username})
+    if task and due_at is not None and due_at <= now(alarm.space):
+        raise Refused(_("It would be due before it is given: choose a later time."))
+    before, whose = alarm.assignee, alarm.person
+    alarm.assignee, alarm.person = organisation, person
+    alarm.save(update_fields=["assignee", "person"])
+    if task:
+        obligations.issue(
+            space=alarm.space, kind="monitoring.handle", owner=organisation, person=person, subject=alarm, thread=alarm, by=by,
+            due_at=due_at, place=alarm.place, colour=alarm.colour, title_zh=f"{task}（{zh_title(alarm)}）", title_en=f"{task} ({en_title(alarm)})",
+        )  # fmt: skip
+    name_zh = organisation.name_zh + (f" {person.name_zh or person.username}" if person else "")
+    name_en = (organisation.name_en or organisation.name_zh) + (
+        f", {person.name_en or person.username}" if person else ""
+    )
+    journal(
         alarm, "monitoring.assign", by,
-        before={"assignee": before.code if before else None}, after={"assignee": organisation.code},
-        zh=f"告警交由{organisation.name_zh}处置：{_zh_title(alarm)}",
-        en=f"Assigned to {organisation.name_en or organisation.name_zh}: {_en_title(alarm)}",
+        before={"assignee": before.code if before else None, **({"person": whose.username} if whose else {})},
+        after={"assignee": organisation.code, **({"person": person.username} if person else {}), **({"task": task} if task else {})},
+        zh=f"告警交由{name_zh}处置：{zh_title(alarm)}" + (f"（{task}）" if task else ""),
+        en=f"Assigned to {name_en}: {en_title(alarm)}" + (f" ({task})" if task else ""),
     )  # fmt: skip
     return alarm
 
@@ -149,25 +180,35 @@ def assign(alarm: Alarm, *, organisation: Organisation, by: Actor) -> Alarm:
 @verb("monitoring.close", roles=WATCHERS)
 def close(alarm: Alarm, *, by: Actor, note: str = "") -> Alarm:
     """Put a cleared alarm away."""
-    alarm = _mine(alarm, by)
+    alarm = mine(alarm, by)
     _move(alarm, AlarmState.CLOSED)
     alarm.closed_at = now(alarm.space)
     alarm.save(update_fields=["state", "closed_at"])
-    _record(
+    for open_ in obligations.for_subject(alarm).filter(state__in=obligation_models.OPEN):
+        obligations.withdraw(open_, by=SYSTEM, reason="告警已关闭 The alarm was closed")
+    journal(
         alarm, "monitoring.close", by, after={"state": alarm.state, "note": note},
-        zh=f"关闭告警：{_zh_title(alarm)}" + (f"（{note}）" if note else ""),
-        en=f"Closed: {_en_title(alarm)}" + (f" ({note})" if note else ""),
+        zh=f"关闭告警：{zh_title(alarm)}" + (f"（{note}）" if note else ""),
+        en=f"Closed: {en_title(alarm)}" + (f" ({note})" if note else ""),
     )  # fmt: skip
     return alarm
 
 
-def _mine(alarm: Alarm, by: Actor) -> Alarm:
+def off_the_shelf(alarm: Alarm) -> list[str]:
+    """Take it from the shelf, unsaved; returns the fields that changed."""
+    if alarm.shelved_until is None:
+        return []
+    alarm.shelved_until, alarm.shelf_reason, alarm.shelved_by = None, "", None
+    return ["shelved_until", "shelf_reason", "shelved_by"]
+
+
+def mine(alarm: Alarm, by: Actor) -> Alarm:
     """The alarm as it is now, locked, if the actor may see it."""
     # As the evaluator does it: its row first, then alarms, then the journal. So neither waits for the other in a ring,
     # and no change of colour passes an acknowledgement by.
     list(Evaluator.objects.select_for_update().filter(pk=alarm.space_id).values_list("pk"))
     rows = Alarm.objects.select_for_update(of=("self",)).select_related(
-        "station__operator", "place", "series", "rule", "space"
+        "station__operator", "place", "series", "rule", "space", "assignee", "person", "episode__place"
     )
     if not isinstance(by, System):
         rows = rows.filter(pk__in=Alarm.objects.visible_to(by).filter(pk=alarm.pk).values("pk"))
@@ -190,7 +231,7 @@ def _move(alarm: Alarm, to: AlarmState) -> None:
     alarm.state = to
 
 
-def _record(
+def journal(
     alarm: Alarm,
     name: str,
     by: Actor,
@@ -200,6 +241,7 @@ def _record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
+    """One entry about an alarm."""
     record(
         space=alarm.space, verb=name, by=by, subject=alarm, thread=alarm, place=alarm.place,
         organisation=alarm.station.operator, colour=alarm.colour, before=before, after=after, text_zh=zh, text_en=en,
@@ -240,9 +282,11 @@ def _en(station: Station) -> str:
     return station.name_en or station.name_zh
 
 
-def _zh_title(alarm: Alarm) -> str:
+def zh_title(alarm: Alarm) -> str:
+    """The alarm in a Chinese sentence."""
     return f"{alarm.station.name_zh}{alarm.what_zh}（{Colour(alarm.colour).zh}色）"
 
 
-def _en_title(alarm: Alarm) -> str:
+def en_title(alarm: Alarm) -> str:
+    """The alarm in an English sentence."""
     return f"{_en(alarm.station)} {alarm.what_en} ({alarm.colour})"

@@ -35,3 +35,9 @@ def hours(seconds: float) -> str:
 def percent(share: float | None) -> str:
     """A share as a percentage; a dash where there is none."""
     return "—" if share is None else f"{share * 100:.0f} %"
+
+
+@register.filter
+def thousands(value: float | None) -> str:
+    """A whole number with its thousands set apart."""
+    return "" if value is None else f"{value:,.0f}"

@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from haitang.geo.catalogue import Look, matching
-from haitang.monitoring import charts, queries, store, takeout
+from haitang.monitoring import charts, overlays, queries, store, takeout
 from haitang.monitoring.models import Alarm, Rule, Series, Station, StationKind
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -102,7 +102,8 @@ def series_chart(request: HttpRequest, pk: int) -> JsonResponse:
     series = get_object_or_404(Series.objects.visible_to(request.user).select_related("station"), pk=pk)
     end = now(space) + timedelta(minutes=5)
     start = end - SPANS.get(request.GET.get("hours", ""), SPANS["24"])
-    answer = JsonResponse(charts.of_series(space, series, start, end))
+    chart = overlays.add(charts.of_series(space, series, start, end), space, series, start, end)
+    answer = JsonResponse(chart)
     answer["Cache-Control"] = "private, no-store"
     return answer
 
