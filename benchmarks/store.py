@@ -73,12 +73,13 @@ class Walk:
 
 
 def size() -> int:
-    """Bytes of the tables of readings, indexes and all."""
+    """Bytes of the tables of readings, indexes and all (of the whole file, where it is SQLite's)."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("VACUUM FULL monitoring_chunk")
+            cursor.execute("VACUUM FULL monitoring_tail")  # its pages are used again by the next tail
             cursor.execute(
                 "SELECT sum(pg_total_relation_size(c::regclass)) FROM unnest(ARRAY['monitoring_tail', 'monitoring_chunk',"
                 " 'monitoring_sealednewest']) AS t(c)"

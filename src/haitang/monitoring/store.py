@@ -54,7 +54,8 @@ def append(space_id: int, series_ids: Ints, time_ms: Ints, values: Floats, maybe
         new[look[known]] = False
     order = order[new[order]]
     if len(order):
-        tail.append(space_id, (series_ids[order], time_ms[order], values[order]))
+        # Added to zero, a negative zero (what rounding leaves) is one like others, and packs like them.
+        tail.append(space_id, (series_ids[order], time_ms[order], values[order] + 0.0))
     return new
 
 

@@ -36,7 +36,7 @@ def move(apps, schema_editor):
                     continue
                 series = np.array([row[0] for row in rows], np.int64)
                 time = np.array([row[1] for row in rows], np.int64)
-                value = np.array([row[2] for row in rows], np.float64)
+                value = np.array([row[2] for row in rows], np.float64) + 0.0  # no negative zero
                 for s, t, v in rows:
                     newest[space, s] = t, v  # months and times rise
                 days = time // DAY_MS

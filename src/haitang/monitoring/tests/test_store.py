@@ -49,6 +49,13 @@ def test_a_stretch_and_the_newest_of_it():
     assert store.latest(space.pk, [1], upto_ms=-1) == store.latest(space.pk, []) == {}
 
 
+def test_a_negative_zero_is_kept_as_zero():
+    """Rounding leaves them, and a chunk with one could not keep its series as decimals."""
+    space = make.exercise()
+    store.append(space.pk, *columns([(1, 1, -0.0), (1, 2, -0.5)]))
+    assert np.signbit(store.read(space.pk, 1)[1]).tolist() == [False, True]
+
+
 def test_readings_of_a_removed_exercise_go_and_others_stay():
     space, other = make.exercise(), make.exercise()
     for each in (space, other):
