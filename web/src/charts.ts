@@ -1,6 +1,6 @@
 // The chart island: <div data-chart data-src="/..."> or with its description inside as JSON. The description is ours
 // (docs/components.md), not ECharts', so that the library can change.
-import { BarChart, GaugeChart, LineChart } from "echarts/charts";
+import { BarChart, GaugeChart, LineChart, ScatterChart } from "echarts/charts";
 import { DataZoomComponent, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { init, use, type ECharts } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
@@ -9,14 +9,14 @@ import { plainColour } from "./map/style";
 import { escape, language, t } from "./strings";
 import { isDark } from "./theme";
 
-use([LineChart, BarChart, GaugeChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, MarkAreaComponent, DataZoomComponent, CanvasRenderer]);
+use([LineChart, BarChart, GaugeChart, ScatterChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, MarkAreaComponent, DataZoomComponent, CanvasRenderer]);
 
-type Point = [string | number, number | null];
+type Point = [string | number, number | null, (number | null)?];
 
 export interface ChartSpec {
   kind: "line" | "bar" | "gauge";
   unit?: string;
-  series?: { name: string; data: Point[] | (number | null)[]; colour?: string; dashed?: boolean; area?: boolean; step?: boolean; bars?: boolean; stack?: string }[];
+  series?: { name: string; data: Point[] | (number | null)[]; colour?: string; dashed?: boolean; area?: boolean; step?: boolean; bars?: boolean; stack?: string; points?: boolean; band?: boolean }[];
   categories?: string[];
   thresholds?: { value: number; label?: string; colour?: string }[];
   /** A moment marked with an upright line. */
@@ -85,15 +85,28 @@ function cartesian(spec: ChartSpec): object {
     tooltip: { trigger: "axis", confine: true, valueFormatter: (value: unknown) => number(value, spec) },
     xAxis: x,
     yAxis: y,
-    series: series.map((each, index) => ({
-      type: each.bars ? "bar" : spec.kind, name: each.name, data: each.data, stack: each.stack, step: each.step ? "end" : undefined,
-      showSymbol: spec.kind === "line" && each.data.length < 3, connectNulls: false, barMaxWidth: 28, animation: false, sampling: each.bars ? undefined : "lttb",
+    series: series.flatMap((each, index) => each.band ? band(each) : [{
+      type: each.points ? "scatter" : each.bars ? "bar" : spec.kind, name: each.name, data: each.data, stack: each.stack, step: each.step ? "end" : undefined,
+      showSymbol: spec.kind === "line" && each.data.length < 3, connectNulls: false, barMaxWidth: 28, animation: false, sampling: each.bars || each.points ? undefined : "lttb",
+      symbolSize: each.points ? 7 : undefined, z: each.points ? 4 : undefined,
       itemStyle: each.colour ? { color: plainColour(each.colour) } : undefined,
       lineStyle: { width: 2, type: each.dashed ? "dashed" : "solid" },
       areaStyle: each.area ? { opacity: 0.15 } : undefined,
       markLine: index === 0 ? markLine(spec, spec.horizontal ? "xAxis" : "yAxis") : undefined,
-    })),
+    }]),
   };
+}
+
+/** An area between two values at each moment: an unseen line below, and upon it the width. */
+function band(each: NonNullable<ChartSpec["series"]>[number]): object[] {
+  const colour = plainColour(each.colour ?? "grey");
+  const line = { type: "line", stack: `band ${each.name}`, stackStrategy: "all", showSymbol: false, animation: false, silent: true, lineStyle: { opacity: 0 }, itemStyle: { color: colour }, z: 1 };
+  const points = each.data as Point[];
+  const width = points.map(([at, low, high]) => [at, low === null || high === null || high === undefined ? null : Number((high - low).toFixed(4))]);
+  return [
+    { ...line, data: points.map(([at, low]) => [at, low]), tooltip: { show: false } },
+    { ...line, name: each.name, data: width, areaStyle: { color: colour, opacity: 0.22 }, tooltip: { show: false } },
+  ];
 }
 
 function gauge(spec: ChartSpec): object {

@@ -21,7 +21,7 @@ import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
-from haitang.monitoring import alarms, counts, edition, intake, store
+from haitang.monitoring import alarms, counts, edition, flagging, intake, store
 from haitang.monitoring.evaluate import evaluate, reset, tick
 from haitang.monitoring.models import Evaluator, Intake
 from haitang.monitoring.rules import (
@@ -60,6 +60,7 @@ class Brain:
     rules: RuleSet
     state: State
     since_snapshot: int = 0
+    quality: flagging.Desk | None = None
 
 
 @dataclass
@@ -274,7 +275,7 @@ def _present(space: Space, position: Evaluator, brain: Brain | None) -> Brain:
             if part.tick_ms is not None:
                 _pass_time(brain, part.tick_ms, part.resets)
             else:
-                _judge(brain, part)
+                _judge(space, brain, part, again=True)
         brain.cursor = position.cursor
     return brain
 
@@ -326,23 +327,31 @@ def _parts(groups: Iterable[Intake], limit: int | None = None) -> list[_Part]:
 
 @dataclass
 class _Judged:
-    """One part, judged: `known` marks the rows whose series the rule set has; outcome rows count only those."""
+    """One part, judged: `known` marks the rows that the rules saw; outcome rows count only those."""
 
     outcome: Outcome
     known: Bools
+    marks: flagging.Marks | None
     series: Ints
     time: Ints
     value: Floats
     number: Ints
 
 
-def _judge(brain: Brain, part: _Part) -> _Judged:
-    series, time, value, number = part.columns()
+def _judge(space: Space, brain: Brain, part: _Part, *, again: bool = False) -> _Judged:
+    """Judge a part: for the first time, with its quality, or `again` to come to the state that it led to."""
+    series, time, value, number = columns = part.columns()
     at = brain.rules.locate(series)
-    known = at >= 0
+    marks = None
+    if again:
+        muted = flagging.follow(space, brain.quality, columns)
+    else:
+        brain.quality, marks = flagging.look(space, brain.quality, brain.edition, columns, part.groups)
+        muted = marks.muted
+    known = (at >= 0) & ~muted
     outcome = evaluate(brain.state, brain.rules, at[known], time[known], value[known], reuse=True)
     brain.state = outcome.state
-    return _Judged(outcome, known, series, time, value, number)
+    return _Judged(outcome, known, marks, series, time, value, number)
 
 
 def _take(space: Space, brain: Brain, limit: int | None) -> tuple[Brain, int]:
@@ -354,10 +363,12 @@ def _take(space: Space, brain: Brain, limit: int | None) -> tuple[Brain, int]:
     tally: Counter[tuple[str, str]] = Counter()
     rows = 0
     for part in _parts(waiting[:2000] if limit else waiting, limit):
-        judged = _judge(brain, part)
+        judged = _judge(space, brain, part)
         maybe = np.ones(len(judged.series), np.bool_)
         maybe[judged.known] = judged.outcome.late
         new = store.append(space.pk, judged.series, judged.time, judged.value, maybe)
+        if judged.marks is not None:
+            flagging.keep(space, judged.series, judged.time, judged.value, judged.marks, new)
         numbers = judged.number[judged.known]
         alarms.apply(space, brain.rules, judged.outcome, partial(_received, part, numbers))
         _tally(tally, part, judged, new)
@@ -420,7 +431,7 @@ def _rebase(space: Space, brain: Brain, network: edition.Network) -> Brain:
     reach[ringed] = old.keep_ms[old.slot[was[ringed]]]
     state = _primed(space, new, state, reach)
     alarms.clear_without_rule(space, set(new.id[standing(state, new) > 0].tolist()))
-    return Brain(brain.cursor, network.number, new, state, brain.since_snapshot)
+    return Brain(brain.cursor, network.number, new, state, brain.since_snapshot, brain.quality)
 
 
 def _primed(space: Space, rules: RuleSet, state: State, reach: Ints) -> State:

@@ -4,6 +4,14 @@ from haitang.monitoring.models.alarms import Alarm, AlarmKind, AlarmState
 from haitang.monitoring.models.equipment import Equipment, EquipmentKind, VideoPoint
 from haitang.monitoring.models.events import Episode, Hazard
 from haitang.monitoring.models.network import Colour, Series, Station, StationKind
+from haitang.monitoring.models.quality import (
+    Correction,
+    CorrectionKind,
+    Outlook,
+    QualityFlag,
+    QualityLimits,
+    ReadingFlag,
+)
 from haitang.monitoring.models.readings import (
     Chunk,
     Edition,
@@ -25,6 +33,8 @@ __all__ = [
     "Chain",
     "Chunk",
     "Colour",
+    "Correction",
+    "CorrectionKind",
     "Edition",
     "Episode",
     "Equipment",
@@ -33,6 +43,10 @@ __all__ = [
     "Hazard",
     "IngestCount",
     "Intake",
+    "Outlook",
+    "QualityFlag",
+    "QualityLimits",
+    "ReadingFlag",
     "Rule",
     "SealedNewest",
     "Sealing",

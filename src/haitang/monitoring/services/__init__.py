@@ -11,6 +11,7 @@ from haitang.monitoring.services.alarms import (
 )
 from haitang.monitoring.services.events import near, report
 from haitang.monitoring.services.network import register_rule, register_series, register_station
+from haitang.monitoring.services.quality import clear_quality, correct_readings, set_quality, withdraw_correction
 from haitang.monitoring.services.readings import backfill
 from haitang.monitoring.services.rules import publish_rule, reset_alarm, withdraw_rule, write_rule
 from haitang.monitoring.services.sensorthings import (
@@ -32,8 +33,10 @@ __all__ = [
     "change_colour",
     "change_sta_record",
     "clear_alarm",
+    "clear_quality",
     "close",
     "comment",
+    "correct_readings",
     "look_ahead",
     "near",
     "open_alarm",
@@ -46,9 +49,11 @@ __all__ = [
     "reset_alarm",
     "report",
     "return_due",
+    "set_quality",
     "settle",
     "shelve",
     "unshelve",
+    "withdraw_correction",
     "withdraw_rule",
     "write_rule",
 ]
