@@ -24,6 +24,9 @@ class Layer(StrEnum):
     SCHEMA = "schema"
     RULE = "rule"
     PROFILE = "profile"
+    # Not the validator's: whether people understand the words, and what is valid but probably wrong.
+    WORDS = "words"
+    GUARD = "guard"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
-from itertools import combinations
 from urllib.parse import urlsplit
 
 from haitang.alerting.area_shapes import crosses_itself
@@ -87,22 +86,23 @@ def _references(alert: Alert) -> Iterator[Raw]:
 
 
 def _across(alert: Alert) -> Iterator[Raw]:
-    """Rules about several infos together."""
-    for (_, first), (number, other) in combinations(enumerate(alert.infos, 1), 2):
+    """Rules about several infos together, each compared with the first of its kind: a message may have thousands."""
+    events: dict[str, str] = {}
+    texts: dict[tuple[str, str], str] = {}
+    for number, info in enumerate(alert.infos, 1):
         where = f"/alert/info[{number}]"
-        languages = (first.language or "en-US").lower(), (other.language or "en-US").lower()
-        if set(first.categories) != set(other.categories):
-            yield "CATEGORIES_DIFFER", f"{where}/category", " ".join(other.categories)
-        if set(first.event_codes) != set(other.event_codes):
-            yield "EVENT_CODES_DIFFER", f"{where}/eventCode", " ".join(pair.value for pair in other.event_codes)
-        if languages[0] == languages[1]:
-            if first.event != other.event:
-                yield "EVENT_DIFFERS", f"{where}/event", other.event
-        else:
-            for name in ("headline", "description", "instruction"):
-                text = getattr(other, name)
-                if text and text == getattr(first, name):
-                    yield "SAME_TEXT_DIFFERENT_LANGUAGE", f"{where}/{name}", text
+        first = alert.infos[0]
+        language = (info.language or "en-US").lower()
+        if set(first.categories) != set(info.categories):
+            yield "CATEGORIES_DIFFER", f"{where}/category", " ".join(info.categories)
+        if set(first.event_codes) != set(info.event_codes):
+            yield "EVENT_CODES_DIFFER", f"{where}/eventCode", " ".join(pair.value for pair in info.event_codes)
+        if events.setdefault(language, info.event) != info.event:
+            yield "EVENT_DIFFERS", f"{where}/event", info.event
+        for name in ("headline", "description", "instruction"):
+            text = getattr(info, name)
+            if text and texts.setdefault((name, text), language) != language:
+                yield "SAME_TEXT_DIFFERENT_LANGUAGE", f"{where}/{name}", text
 
 
 def _info(alert: Alert, info: Info, where: str) -> Iterator[Raw]:

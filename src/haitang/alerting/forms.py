@@ -162,11 +162,43 @@ class FileForm(forms.Form):
     description_en = forms.CharField(label=_("What it shows (English)"), max_length=150, required=False)
 
 
+class ForecastForm(forms.Form):
+    """A gridded forecast, and above which value which colour begins."""
+
+    file = forms.FileField(
+        label=_("Gridded forecast"), widget=forms.ClearableFileInput(attrs={"accept": ".csv,.json,.geojson"}),
+        help_text=_("CSV with the columns lat, lon and value, or GeoJSON with a value for each point or cell; at most 20 MB"),
+    )  # fmt: skip
+    kind = forms.ModelChoiceField(EventKind.objects.none(), label=_("Kind of event"), empty_label=None)
+    red = forms.FloatField(label=_("Red from"), required=False)
+    orange = forms.FloatField(label=_("Orange from"), required=False)
+    yellow = forms.FloatField(label=_("Yellow from"), required=False)
+    blue = forms.FloatField(label=_("Blue from"), required=False)
+    below = forms.BooleanField(label=_("The lower the graver (visibility, cold)"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _one_of(self, "kind").queryset = EventKind.objects.filter(is_active=True)
+
+    def clean(self) -> dict[str, Any]:
+        """At least one threshold, graver with every step; not larger than can be read."""
+        cleaned = super().clean() or {}
+        given = [cleaned[name] for name in ("red", "orange", "yellow", "blue") if cleaned.get(name) is not None]
+        if not given and not self.errors:
+            raise ValidationError(_("Give the value from which at least one colour begins."))
+        if given != sorted(given, reverse=not cleaned.get("below")) or len(set(given)) != len(given):
+            raise ValidationError(_("The thresholds do not rise from blue to red: check them."))
+        file = cleaned.get("file")
+        if file is not None and file.size > 20_000_000:
+            self.add_error("file", _("The file has more than 20 MB."))
+        return cleaned
+
+
 class ReceivedForm(forms.Form):
     """Which received messages the list shows."""
 
     show = forms.ChoiceField(
-        label=_("Show"), required=False,
+        label=_("Which ones"), required=False,
         choices=[("", _("Each once")), ("open", _("Only those in force")), ("all", _("Also doubles"))],
     )  # fmt: skip
     signature = forms.ChoiceField(label=_("Signature"), required=False)

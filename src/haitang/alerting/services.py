@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -19,7 +19,8 @@ from haitang.accounts.actors import SYSTEM, Actor, System
 from haitang.accounts.models import User
 from haitang.accounts.roles import OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
-from haitang.alerting import attachments, cap, composing, dissemination, drafting, identifiers, signing
+from haitang.alerting import attachments, cap, composing, dissemination, drafting, guards, identifiers, signing
+from haitang.alerting.colours import Colour
 from haitang.alerting.composing import Texts, Where
 from haitang.alerting.models import (
     MOVES,
@@ -29,6 +30,7 @@ from haitang.alerting.models import (
     Warning,
     WarningPlace,
     WarningResource,
+    WarningTemplate,
 )
 from haitang.geo.models import Place
 from haitang.journal.services import record, thread_of
@@ -266,6 +268,26 @@ def update(warning: Warning, *, by: Actor, **changes: Any) -> Warning:
     return follower
 
 
+@verb("alerting.step", roles=COMPOSERS)
+def step(warning: Warning, what: str, *, by: Actor) -> Warning:
+    """Extend (`extend`), raise (`upgrade`) or lower (`downgrade`) a warning in force: draft the update and submit it."""
+    rank = warning.hue.rank + {"extend": 0, "upgrade": 1, "downgrade": -1}[what]
+    colour = next((one for one in Colour if one.rank == rank), None)
+    if colour is None or not WarningTemplate.objects.filter(kind=warning.kind, colour=colour.value).exists():
+        raise Refused(_("This kind of event has no words for the next colour: use Update and write them"))
+    template = composing.template_for(warning.kind, colour.value)
+    hours = template.valid_hours if template else drafting.DEFAULT_HOURS
+    at = now(warning.space)
+    until = at + timedelta(hours=hours)
+    # Extended from its end where it would end soon enough anyway; never shorter than it was.
+    if what == "extend":
+        until = max(until, warning.expires + timedelta(hours=min(hours, 6)))
+        until = max(warning.expires + timedelta(minutes=30), min(until, at + timedelta(hours=24)))
+    else:
+        until = max(until, warning.expires)
+    return submit(update(warning, by=by, colour=colour.value, expires=until), by=by)
+
+
 @verb("alerting.cancel", roles=COMPOSERS)
 def cancel(warning: Warning, *, by: Actor, reason_zh: str = "", reason_en: str = "") -> Warning:
     """Draft the cancellation of a warning in force and submit it at once; approved and published it ends the warning."""
@@ -364,7 +386,8 @@ def _save_areas(warning: Warning, where: Where) -> None:
 
 
 def _refuse_errors(warning: Warning) -> None:
-    findings = cap.errors(composing.check(warning, at=now(warning.space).replace(microsecond=0))[2])
+    at = now(warning.space).replace(microsecond=0)
+    findings = cap.errors([*composing.check(warning, at=at)[2], *guards.look(warning, at=at)])
     if findings:
         from django.utils.translation import get_language
 

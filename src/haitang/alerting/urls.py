@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from haitang.alerting.views import check, compose, files, public, received, rules, warnings
+from haitang.alerting.views import check, compose, files, public, received, rules, start, warnings
 
 PREFIX = ""
 app_name = "alerting"
@@ -10,9 +10,11 @@ urlpatterns = [
     path("alerting/", warnings.index, name="warnings"),
     path("alerting/export.<str:form>", warnings.export, name="export"),
     path("alerting/compose/", compose.new, name="compose"),
+    path("alerting/start/", start.start, name="start"),
     path("alerting/<int:pk>/", warnings.warning, name="warning"),
     path("alerting/<int:pk>/cap.xml", warnings.cap_xml, name="cap_xml"),
     path("alerting/<int:pk>/edit/", compose.edit, name="edit"),
+    path("alerting/<int:pk>/step/<str:what>/", warnings.step, name="step"),
     path("alerting/<int:pk>/update/", compose.update, name="update"),
     path("alerting/<int:pk>/submit/", warnings.submit, name="submit"),
     path("alerting/<int:pk>/approve/", warnings.approve, name="approve"),

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from haitang.accounts.verbs import Forbidden, Refused, may
-from haitang.alerting import cap, composing, dissemination, drafting, inbound, services
+from haitang.alerting import cap, composing, dissemination, drafting, guards, inbound, services, telling
 from haitang.alerting.composing import Texts
 from haitang.alerting.drafting import Cause, Composed
 from haitang.alerting.forms import OWN, TEXTS, ComposeForm
@@ -286,6 +286,7 @@ def _panel(request: HttpRequest, composed: Composed | None, problems: list[str])
     warning = composed.warning
     at = now(warning.space).replace(microsecond=0)
     _alert, data, findings = composing.check(warning, at=at, area=composed.where)
+    findings = findings + guards.look(warning, at=at, area=composed.where)
     reached = dissemination.responsible_for(composing.townships_under(composed.where.named))
     due = composing.answer_due(warning.colour, at)
     languages = ("zh", "en") if warning.headline_en else ("zh",)
@@ -293,7 +294,7 @@ def _panel(request: HttpRequest, composed: Composed | None, problems: list[str])
         "composed": composed, "problems": problems,
         "findings": findings_for(findings, language_of(request)), "errors": len(cap.errors(findings)),
         "previews": [(language, composing.previews(warning, due=due, language=language)) for language in languages],
-        "xml": data.decode() if data else "", "reached": reached,
+        "xml": data.decode() if data else "", "reached": reached, "ways": telling.ways(warning, composed.where),
         "gaps": [one.place for one in reached if one.organisation is None],
     }  # fmt: skip
 

@@ -19,8 +19,8 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from haitang.accounts.models import User
-from haitang.accounts.verbs import Forbidden, may
-from haitang.alerting import answers, cap, composing, dissemination, drafting, measure, services
+from haitang.accounts.verbs import Forbidden, Refused, may
+from haitang.alerting import answers, cap, composing, dissemination, drafting, guards, measure, services, telling
 from haitang.alerting.answers import span
 from haitang.alerting.colours import Colour
 from haitang.alerting.feed import CAP_TYPE
@@ -195,6 +195,7 @@ def _may(user: Any, found: Warning) -> dict[str, bool]:
         "publish": state == State.APPROVED,
         "discard": state in (State.DRAFT, State.SUBMITTED, State.APPROVED),
         "update": found.is_in_force,
+        "step": found.is_in_force,
         "cancel": found.is_in_force,
         "remind": found.is_in_force,
     }
@@ -208,6 +209,7 @@ def _decision(request: HttpRequest, found: Warning) -> dict[str, Any]:
         return {"follower": follower, "next_approver": None}
     at = now(found.space).replace(microsecond=0)
     _alert, data, findings = composing.check(found, at=at)
+    findings = findings + guards.look(found, at=at)
     languages = ("zh", "en") if found.headline_en else ("zh",)
     reached = dissemination.townships(found)
     approvers = dissemination.approvers(found) if found.state in (State.DRAFT, State.SUBMITTED) else []
@@ -219,6 +221,7 @@ def _decision(request: HttpRequest, found: Warning) -> dict[str, Any]:
         "reached": reached,
         "gaps": [one.place for one in reached if one.organisation is None],
         "reach": _reach(found, reached),
+        "ways": telling.ways(found),
         "approvers": approvers,
         "wrote": request.user.pk in (found.composed_by_id, found.edited_by_id, found.submitted_by_id),
     }  # fmt: skip
@@ -308,6 +311,25 @@ def _entries(request: HttpRequest, found: Warning) -> list[Entry]:
     )
     rows = rows.exclude(verb__in=("obligations.issue", "obligations.withdraw"))
     return list(rows.order_by("-seq")[:60])
+
+
+STEPS = ("extend", "upgrade", "downgrade")
+
+
+@require_POST
+@login_required
+def step(request: HttpRequest, pk: int, what: str) -> HttpResponse:
+    """Extend, raise or lower a warning in force by one press: an update is drafted and submitted."""
+    if what not in STEPS:
+        raise Http404
+    found = get_object_or_404(mine(request), pk=pk)
+    try:
+        made = services.step(found, what, by=request.user)
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect(found.get_absolute_url())
+    messages.success(request, _("Submitted. It can go out once another person has approved it."))
+    return redirect(made.get_absolute_url())
 
 
 def _steps(found: Warning) -> list[dict[str, Any]]:
