@@ -424,6 +424,44 @@ def _user(given: argparse.Namespace) -> int:
     return GOOD
 
 
+def _backfill(given: argparse.Namespace) -> int:
+    _django()
+    from haitang.accounts.actors import SYSTEM
+    from haitang.accounts.models import User
+    from haitang.monitoring import backfill
+    from haitang.monitoring.batch import BatchError
+    from haitang.monitoring.services import begin_backfill
+
+    by = User.objects.filter(username=given.user).first() if given.user else SYSTEM
+    if by is None:
+        raise Trouble(f"There is no user {given.user!r}")
+    try:
+        with Path(given.file).open("rb") as file:
+            made = begin_backfill(
+                _space(given.space), name=given.file, parts=iter(lambda: file.read(1_000_000), b""), by=by
+            )
+    except BatchError as error:
+        raise Trouble(f"{given.file}: {error}") from error
+    backfill.carry_out(made, lambda at: None if given.json else sys.stderr.write(f"\r{at.percent} %"))
+    if made.error:
+        raise Trouble(f"{given.file}: {made.error}")
+    refused = ", ".join(f"{reason} {number}" for reason, number in made.refused.items())
+    lines = [f"{made.accepted} readings taken in, {made.refused_total} rows refused {refused}".rstrip()]
+    lines += [
+        f"  line {each['line']}, {each['column']} {each['value']!r}: {each['rule']}; {each['remedy']}"
+        for each in made.rejections
+    ]
+    told = {"accepted": made.accepted, "refused": made.refused, "rejections": made.rejections}
+    say(given, "\n".join(lines), told)
+    return GOOD
+
+
+def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="CSV (UTF-8 or GB18030) or XLSX with the columns series, time, value and perhaps unit")
+    parser.add_argument("--space", default="live")
+    parser.add_argument("--user", default="", help="whose reach and name it has; without it, the platform's own")
+
+
 def _user_arguments(parser: argparse.ArgumentParser) -> None:
     roles = ("admin", "duty_officer", "commander", "department", "township", "grid", "enterprise", "social", "machine")
     parser.add_argument("username")
@@ -445,6 +483,7 @@ COMMANDS = {
     "verify-journal": Command(_verify_journal, "find any changed, removed or reordered entry", "haitang verify-journal", _verify_arguments),
     "backup": Command(_backup, "database, uploads and anchors in one archive; the platform may go on", "haitang backup haitang.tar.gz", _file_argument),
     "restore": Command(_restore, "put a backup in place of what is here", "haitang restore haitang.tar.gz", _restore_arguments),
+    "backfill": Command(_backfill, "take in a file of history", "haitang backfill tides-2023.xlsx", _backfill_arguments),
     "check": Command(_check, "see whether everything is ready", "haitang check"),
     "user": Command(_user, "open an account, or give it a new password", "haitang user wang --role admin --organisation CM-EMB --name 王工", _user_arguments),
     "token": Command(_token, "make an access token for a machine", "haitang token gauges --user city --rights readings:write", _token_arguments),

@@ -122,6 +122,12 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting("HAITANG_MQTT_CONNECTIONS", "20000", "Most connections of the MQTT endpoint at once", int),
         Setting(
+            "HAITANG_CONNECTOR_NETWORKS",
+            "",
+            "Inner networks (10.0.0.0/8, ...) in which connectors may fetch; empty means public addresses only",
+            _words,
+        ),
+        Setting(
             "HAITANG_CAP_SIGN",
             "1",
             "Sign published CAP messages; on, an actual public warning never goes out unsigned",

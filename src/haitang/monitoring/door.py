@@ -24,10 +24,12 @@ from haitang.monitoring.batch import (
     Allowed,
     Batch,
     BatchError,
+    Columns,
     Lot,
     Prefix,
     Reason,
     Rejection,
+    decode,
     decode_all,
     decode_csv,
     decode_lots,
@@ -92,6 +94,21 @@ def receive_all(space: Space, parcels: Sequence[Parcel], *, strict: bool = False
     if together or tally:
         gate.enter(space, [_group(source, at, found, network) for (source, at), found in together.items()], tally)
     return receipts
+
+
+def receive_columns(space: Space, columns: Columns, source: str, allowed: Allowed | None = None) -> Receipt:
+    """Take in columns that were read some other way (a file, another system's answer)."""
+    if not space.is_open:
+        raise Refused("This exercise is closed; it takes no readings any more")
+    network = edition.network()
+    batch = decode(columns, network.catalogue, round(now(space).astimezone(UTC).timestamp() * 1000), allowed)
+    tally = _not_counted_yet(space)
+    for reason, number in batch.refused.items():
+        tally[source, reason.value] += number
+    groups = [_group(source, timezone.now(), [batch], network)] if len(batch) else []
+    if groups or tally:
+        gate.enter(space, groups, tally)
+    return Receipt(len(batch), batch.refused, batch.rejections)
 
 
 @dataclass(frozen=True)

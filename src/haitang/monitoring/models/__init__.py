@@ -25,14 +25,17 @@ from haitang.monitoring.models.readings import (
 from haitang.monitoring.models.rules import Rule
 from haitang.monitoring.models.sensorthings import StaAmendment, StaKind, StaRecord
 from haitang.monitoring.models.watching import Chain, WatchItem, WatchState
+from haitang.monitoring.models.ways import Backfill, Connector
 
 __all__ = [
     "Alarm",
     "AlarmKind",
     "AlarmState",
+    "Backfill",
     "Chain",
     "Chunk",
     "Colour",
+    "Connector",
     "Correction",
     "CorrectionKind",
     "Edition",

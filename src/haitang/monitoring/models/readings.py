@@ -134,6 +134,8 @@ class Outcome(models.TextChoices):
     MALFORMED = "malformed", _("Malformed")
     BODY_REFUSED = "body_refused", _("Whole body refused")
     RATE_LIMITED = "rate_limited", _("Over the rate limit")
+    SIGN_IN_REFUSED = "sign_in_refused", _("Sign-in refused")
+    PROTOCOL = "protocol", _("Against the protocol")
 
 
 class IngestCount(models.Model):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import resource
 import secrets
@@ -22,7 +21,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
@@ -31,7 +29,7 @@ from django.utils import timezone
 from haitang.config.env import env
 from haitang.monitoring import counts, engine
 from haitang.monitoring.limits import BURST, READINGS_PER_S, Bucket, Limiter
-from haitang.monitoring.mqttd import commit, signin, topics
+from haitang.monitoring.mqttd import commit, signin, status, topics
 from haitang.monitoring.mqttd.commit import Load
 from haitang.monitoring.mqttd.link import Limits, Link
 from haitang.monitoring.mqttd.packets import Reason
@@ -513,18 +511,9 @@ def _warm() -> None:
 
 
 def _tell(tally: Counter[tuple[str, str]], state: dict[str, Any]) -> None:
-    path = status_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(state))
-    draft.replace(path)
+    status.write(state)
     if tally:
         counts.add(Space.live(), tally)
-
-
-def status_file() -> Path:
-    """Where the endpoint says how it is."""
-    return Path(env("HAITANG_DATA")) / "mqtt-status.json"
 
 
 async def serve(

@@ -22,6 +22,7 @@ from haitang.monitoring.services.sensorthings import (
 )
 from haitang.monitoring.services.shelf import acknowledge_all, return_due, shelve, unshelve
 from haitang.monitoring.services.watching import look_ahead, register_chain, settle
+from haitang.monitoring.services.ways import begin_backfill, pull_now, save_connector, switch_connector
 
 __all__ = [
     "acknowledge",
@@ -30,6 +31,7 @@ __all__ = [
     "amend_reading",
     "assign",
     "backfill",
+    "begin_backfill",
     "change_colour",
     "change_sta_record",
     "clear_alarm",
@@ -41,17 +43,20 @@ __all__ = [
     "near",
     "open_alarm",
     "publish_rule",
+    "pull_now",
     "register_chain",
     "register_rule",
     "register_series",
     "register_station",
     "remove_sta_record",
-    "reset_alarm",
     "report",
+    "reset_alarm",
     "return_due",
+    "save_connector",
     "set_quality",
     "settle",
     "shelve",
+    "switch_connector",
     "unshelve",
     "withdraw_correction",
     "withdraw_rule",

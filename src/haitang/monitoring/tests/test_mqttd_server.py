@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from haitang.monitoring import door, store
 from haitang.monitoring.models import Alarm, IngestCount
-from haitang.monitoring.mqttd import packets, server, signin, topics
+from haitang.monitoring.mqttd import packets, server, signin, status, topics
 from haitang.monitoring.mqttd.link import Limits
 from haitang.monitoring.mqttd.packets import V5, V311, Reason
 from haitang.monitoring.tests import factories as make
@@ -39,7 +39,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path, monkeypatch):
-    monkeypatch.setattr(server, "status_file", lambda: tmp_path / "status.json")
+    monkeypatch.setattr(status, "path", lambda: tmp_path / "status.json")
     monkeypatch.setattr(server, "LOOK_S", 0.05)
     monkeypatch.setattr(server, "RETRY_S", 0.05)
     Space.live()
@@ -252,6 +252,8 @@ def test_rubbish_ends_the_connection_and_is_counted(space, gauge, monkeypatch):
             web.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert web.recv(100) == b""
         eventually(lambda: IngestCount.objects.filter(outcome="protocol").count() == 2)
+        told = status.read()
+        assert told is not None and told["refused"] == {"qos": 1, "protocol": 1}
     sources = set(IngestCount.objects.filter(outcome="protocol").values_list("source", flat=True))
     assert sources == {"mqtt:gauge", "mqtt"}
 
