@@ -51,7 +51,7 @@ class TokenForm(forms.Form):
     """An access token for a sensor or a gateway."""
 
     name = forms.CharField(label=_("Name of the sensor or gateway"), max_length=60)
-    prefix = forms.CharField(
+    only = forms.CharField(
         label=_("Only series whose codes begin with"), max_length=60, required=False, help_text=_("Empty: all series.")
     )
 

@@ -168,7 +168,7 @@ def test_a_sensor_is_connected_from_the_page(client, settings, monkeypatch, tmp_
     client.force_login(officer)
     page = client.get(reverse("monitoring:connect")).content.decode()
     assert "mosquitto_pub" in page and "1884" in page and "ht_..." in page
-    made = client.post(reverse("monitoring:connect"), {"name": "gauge", "prefix": series.code})
+    made = client.post(reverse("monitoring:connect"), {"name": "gauge", "only": series.code})
     secret = made.context["secret"]
     assert (
         secret in made.content.decode() and f"haitang/v1/{made.context['token'].pk}/readings" in made.content.decode()

@@ -41,7 +41,7 @@ def connect(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             token, secret = mint_token(
                 name=form.cleaned_data["name"], user=_owner(request.user), space=space_of(request),
-                rights=[RIGHT], prefix=form.cleaned_data["prefix"], by=request.user,
+                rights=[RIGHT], prefix=form.cleaned_data["only"], by=request.user,
             )  # fmt: skip
     series = Series.objects.visible_to(request.user).filter(is_active=True, station__is_active=True).order_by("code")
     if token is not None and token.prefix:
