@@ -7,13 +7,25 @@ from django.utils.translation import gettext as _
 
 from haitang.accounts.actors import SYSTEM
 from haitang.accounts.verbs import Refused
-from haitang.alerting import answers
+from haitang.alerting import answers, dissemination
 from haitang.alerting.dissemination import ANSWER, APPROVE, thread_name
 from haitang.alerting.models import State, Warning
 from haitang.journal.models import Entry
 from haitang.journal.services import record
 from haitang.journal.signals import on
 from haitang.obligations.models import Obligation
+
+
+@on("obligations.escalate")
+def to_the_doors(entry: Entry, subject: Model) -> None:
+    """The ladder has come to the grid workers: each village gets its task."""
+    if isinstance(subject, Obligation) and subject.kind == ANSWER and (entry.after or {}).get("to") == "workers":
+        warning = Warning.objects.select_related("space", "kind", "place", "owner", "root").filter(
+            pk=subject.subject_id
+        )
+        found = warning.defer("cap_xml").first()
+        if found is not None and found.is_in_force:
+            dissemination.knock(found, subject)
 
 
 @on("obligations.done")

@@ -13,3 +13,11 @@ menu_item(
     "alerting:check", label=_("Check a CAP message"), icon="shield-check", group=Menu.WARNING, order=46, roles=CHECKERS
 )
 menu_item("alerting:rules", label=_("Warning rules"), icon="file-text", group=Menu.WARNING, order=50, roles=OFFICIALS)
+menu_item(
+    "alerting:performance",
+    label=_("Warning performance"),
+    icon="chart-bar",
+    group=Menu.WARNING,
+    order=30,
+    roles=OFFICIALS,
+)

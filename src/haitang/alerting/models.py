@@ -181,6 +181,8 @@ class Policy(models.Model):
     # Steps of the escalation ladder as obligations takes them.
     ladder = models.JSONField(_("calling ladder"), default=list)
     link_hours = models.FloatField(_("answer links are valid for (hours)"), default=48)
+    # Confirmations needed by colour, minutes between waves, colours that go by cell broadcast: see `rulebook.reach_of`.
+    reach = models.JSONField(_("waves and confirmations"), default=dict, blank=True)
     source = models.CharField(_("source"), max_length=300, blank=True)
 
     scope = Scope(signed_in=True)
@@ -687,3 +689,7 @@ class Refusal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.get_reason_display()}: {self.count}"
+
+
+# At the end: it needs the colours above.
+from haitang.alerting.recipient_lists import Exposed, RecipientList  # noqa: E402, F401

@@ -100,7 +100,7 @@ def policy(pack: Pack, by: Actor) -> int:
     if row is None:
         return 0
     given = _only(row, "policy", {"sender", "sender_name_zh", "answer_minutes", "ladder"},
-                  {"sender_name_en", "contact", "link_hours", "source"})  # fmt: skip
+                  {"sender_name_en", "contact", "link_hours", "reach", "source"})  # fmt: skip
     with _named(FILE, "policy"):
         rulebook.set_policy(by=by, **given)
     return 1

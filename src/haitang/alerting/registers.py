@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from haitang.accounts.roles import Role
 from haitang.alerting import panels
 from haitang.alerting.models import FeedSource, TrustedSender
+from haitang.alerting.recipient_lists import Exposed, RecipientList
 from haitang.frame import Menu
 from haitang.registry.declare import Column, Register, register
 
@@ -51,6 +52,54 @@ TRUSTED = register(
         editors=KEEPERS,
         removers=KEEPERS,
         panels=(panels.certificate,),
+        layer=None,
+    )
+)
+
+LISTS = register(
+    Register(
+        model=RecipientList,
+        slug="recipient-lists",
+        icon="list-check",
+        menu=Menu.WARNING,
+        order=46,
+        about=_("Who is told because of where he is or what he does: in basements, at sea, at chemical sites"),
+        columns=(
+            Column("code"),
+            Column("name"),
+            Column("hazards"),
+            Column("least"),
+            Column("wave"),
+            Column("is_public"),
+        ),
+        filters=("is_active", "least", "is_public"),
+        search=("code", "name_zh", "name_en"),
+        searched=False,
+        form=("code", "name_zh", "name_en", "hazards", "least", "is_public", "wave", "is_active", "note"),
+        readers=READERS,
+        editors=KEEPERS | {Role.DUTY_OFFICER},
+        removers=KEEPERS,
+        layer=None,
+    )
+)
+
+EXPOSED = register(
+    Register(
+        model=Exposed,
+        slug="people-at-risk",
+        icon="user-exclamation",
+        menu=Menu.WARNING,
+        order=48,
+        about=_("The members of the recipient lists, with their place or position"),
+        columns=(Column("code"), Column("name"), Column("list"), Column("place"), Column("phone"), Column("email")),
+        filters=("list", "place"),
+        search=("code", "name_zh", "name_en"),
+        searched=False,
+        form=("code", "list", "name_zh", "name_en", "place", "owner", "phone", "email", "is_demo", "geometry"),
+        personal=("phone", "email"),
+        readers=READERS,
+        editors=KEEPERS | {Role.DUTY_OFFICER},
+        removers=KEEPERS,
         layer=None,
     )
 )

@@ -137,6 +137,26 @@ def set_template(
     return template
 
 
+def reach_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """How far a warning reaches out, checked: `{"confirmations": {"red": 2}, "wave_minutes": 3, "cell_colours": ["red"]}`.
+
+    How many persons of a township must confirm (one where nothing is said), minutes between waves (0: all at once), and
+    the colours that go to every phone by cell broadcast (none where nothing is said; only red and orange can).
+    """
+    _listed("reach", list(row), ("confirmations", "wave_minutes", "cell_colours"))
+    needed, minutes, cell = row.get("confirmations", {}), row.get("wave_minutes", 0), row.get("cell_colours", [])
+    if not isinstance(needed, Mapping) or not isinstance(cell, Sequence) or isinstance(cell, str):
+        raise RuleError("reach", _("confirmations is a table by colour, cell_colours a list"), value=str(row)[:80])
+    _listed("reach.confirmations", list(needed), tuple(ColourChoice.values))
+    for colour, number in needed.items():
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 9:
+            raise RuleError(f"reach.confirmations.{colour}", _("is a number of persons, 1 to 9"), value=number)
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 <= minutes <= 120:
+        raise RuleError("reach.wave_minutes", _("lies between 0 and 120 minutes"), value=minutes)
+    _listed("reach.cell_colours", list(cell), (ColourChoice.RED.value, ColourChoice.ORANGE.value))
+    return {"confirmations": dict(needed), "wave_minutes": float(minutes), "cell_colours": list(cell)} if row else {}
+
+
 @verb("alerting.set_policy", roles=KEEPERS)
 def set_policy(
     *,
@@ -148,6 +168,7 @@ def set_policy(
     sender_name_en: str = "",
     contact: str = "",
     link_hours: float = 48,
+    reach: Mapping[str, Any] | None = None,
     source: str = "",
 ) -> Policy:
     """Say who issues warnings here, how fast an answer is due, and how silence is escalated."""
@@ -168,7 +189,7 @@ def set_policy(
         "sender": sender, "sender_name_zh": sender_name_zh, "sender_name_en": sender_name_en, "contact": contact,
         "answer_minutes": {colour: answer_minutes[colour] for colour in ColourChoice.values},
         "ladder": _steps(ladder),
-        "link_hours": float(link_hours), "source": source,
+        "link_hours": float(link_hours), "reach": reach_of(reach or {}), "source": source,
     }  # fmt: skip
     policy = Policy.objects.order_by("pk").first() or Policy()
     changed = _changes(policy, values)

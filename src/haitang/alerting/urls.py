@@ -2,13 +2,19 @@
 
 from django.urls import path
 
-from haitang.alerting.views import check, compose, files, public, received, rules, start, warnings
+from haitang.alerting.views import check, compose, files, performance, public, reach, received, rules, start, warnings
 
 PREFIX = ""
 app_name = "alerting"
 urlpatterns = [
     path("alerting/", warnings.index, name="warnings"),
     path("alerting/export.<str:form>", warnings.export, name="export"),
+    path("alerting/performance/", performance.index, name="performance"),
+    path("alerting/performance/<int:year>/report.<str:form>", performance.export, name="performance_export"),
+    path("alerting/<int:pk>/measured/", performance.measured, name="measured"),
+    path("alerting/<int:pk>/measured/report.<str:form>", performance.measured_export, name="measured_export"),
+    path("alerting/<int:pk>/reach/", reach.reach, name="reach"),
+    path("alerting/<int:pk>/reach.geojson", reach.places, name="reach_map"),
     path("alerting/compose/", compose.new, name="compose"),
     path("alerting/start/", start.start, name="start"),
     path("alerting/<int:pk>/", warnings.warning, name="warning"),

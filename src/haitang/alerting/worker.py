@@ -1,4 +1,4 @@
-"""What alerting does in the background process: warnings end when their time is over; feeds of others are read."""
+"""What alerting does in the background process: warnings end when their time is over, waves are let go; feeds of others are read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 from django.db import close_old_connections
 
-from haitang.alerting import aggregating, services
+from haitang.alerting import aggregating, dissemination, services
 from haitang.spaces.models import Space
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ def run(stop: threading.Event) -> None:
         try:
             for space in Space.objects.filter(is_open=True):
                 services.expire_due(space)
+                dissemination.release_waves(space)
         except Exception:
             logger.exception("ending warnings stumbled; it goes on")
     reader.join(timeout=5)
