@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -9,9 +10,11 @@ from django.http import HttpRequest
 from haitang.accounts.roles import OFFICIALS, Role
 from haitang.accounts.verbs import may
 from haitang.frame import Card, desk_card, phone_card, wall_panel
-from haitang.monitoring.models import Alarm, WatchItem, WatchState
+from haitang.monitoring import forecasting
+from haitang.monitoring.models import Alarm, Outlook, WatchItem, WatchState
 from haitang.monitoring.models.alarms import OPEN
 from haitang.monitoring.queries import grouped
+from haitang.spaces.clock import now
 
 DESK_ROWS, WALL_ROWS, PHONE_ROWS = 8, 7, 3
 
@@ -52,6 +55,16 @@ def expected(request: HttpRequest) -> Card | None:
         return None
     context = {"items": items[:DESK_ROWS], "may_settle": may(request.user, "monitoring.settle"), "back": "/"}
     return Card("monitoring/cards/expected.html", context)
+
+
+@desk_card("monitoring.crossings", order=46, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
+def crossings(request: HttpRequest) -> Card | None:
+    """Which thresholds forecasts with skill will meet."""
+    space = request.space  # type: ignore[attr-defined]
+    rows = Outlook.objects.visible_to(request.user).filter(space=space, made_at__gt=now(space) - timedelta(hours=1))
+    found = forecasting.crossings(space, rows.exclude(method="").defer("low", "high"))
+    soonest = sorted(found.values(), key=lambda each: (-each.colour.level, each.after_s))[:DESK_ROWS]
+    return Card("monitoring/cards/crossings.html", {"crossings": soonest}) if soonest else None
 
 
 @wall_panel("monitoring.alarms", order=10, column="right", live=("monitoring.",))

@@ -10,7 +10,7 @@ import time
 from django.db import close_old_connections
 
 from haitang.config.env import env
-from haitang.monitoring import due, engine, sealing, ways
+from haitang.monitoring import due, engine, forecasting, sealing, ways
 from haitang.monitoring.mqtt import Subscriber
 from haitang.spaces.models import Space
 
@@ -68,5 +68,6 @@ def attend(space: Space, *, tick: bool = True, check: bool = True) -> None:
     if tick:
         engine.let_time_pass(space)
         due.attend(space)
+        forecasting.refresh(space)
     if check:
         engine.checkpoint(space)
