@@ -8,6 +8,7 @@ not good have a row (`ReadingFlag`).
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from haitang.spaces.models import Space, SpaceKind
 
 ZONE_S = 8 * 3600
 NEAR_KM = 30.0
+WARM_ROWS = 300_000
+"""Readings after which a process has the tests compiled: few never need it, and numba takes memory and seconds."""
 ALONE = 2000
 """Series whose memory is looked up one by one in a step; beyond, what one query for all found must do."""
 
@@ -74,6 +77,7 @@ class Marks:
 
 
 _networks: dict[int, Network] = {}
+_tested = [0]
 
 
 def network(edition: int) -> Network:
@@ -139,7 +143,9 @@ def _near(series: Sequence[Series], limits: Sequence[Limits], within: Sequence[f
         # Kilometres on a plane: good enough within a district.
         points = np.column_stack([lon * 111.32 * np.cos(np.radians(lat.mean())), lat * 110.57])
         at = {i: n for n, i in enumerate(members)}
-        distance, other = cKDTree(points).query(points[[at[i] for i in wanted]], k=min(NEIGHBOURS + 4, len(members)))
+        distance, other = map(
+            np.asarray, cKDTree(points).query(points[[at[i] for i in wanted]], k=min(NEIGHBOURS + 4, len(members)))
+        )
         for i, far, who in zip(wanted, distance, other, strict=True):
             near = [
                 members[n]
@@ -165,6 +171,10 @@ def look(
     result = quality.take(
         desk.memory, known.plan, at[rows], time[rows], value[rows], _arrived(space, groups, number[rows])
     )
+    _tested[0] += len(rows)
+    if _tested[0] > WARM_ROWS:
+        _tested[0] = -(2**62)
+        threading.Thread(target=quality.warm, name="monitoring-quality", daemon=True).start()
     muted = np.zeros(len(series), np.bool_)
     if known.mutes.any():
         muted[rows] = (result.fail != 0) & known.mutes[at[rows]]
@@ -187,8 +197,7 @@ def follow(space: Space, desk: Desk | None, columns: tuple[Ints, Ints, Floats, I
     )
     hidden = set(flags.values_list("series_id", "time_ms"))
     if hidden:
-        rows = zip(series.tolist(), time.tolist(), strict=True)
-        muted[:] = [row in hidden for row in rows]
+        muted[:] = [row in hidden for row in zip(series.tolist(), time.tolist(), strict=True)]
     return muted
 
 

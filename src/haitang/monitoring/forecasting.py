@@ -171,8 +171,7 @@ def _outlook(values: Floats, hours: Floats, said: dict[str, Floats], paths: dict
         if error < least:
             best, least = method, error
     judged = skill.judge(said[best], values, HORIZONS, last)[0]
-    error = skill.errors(said[best], values, HORIZONS)[0, third:]
-    low, high = forecast.band(error)
+    low, high = forecast.band(skill.errors(said[best], values, HORIZONS)[0, third:])
     if best in paths:
         middle = paths[best][row]
     else:
