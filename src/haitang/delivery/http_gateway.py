@@ -10,12 +10,14 @@ same token. A call whose letter carries "readback" is confirmed by what the call
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from haitang.delivery import transport
-from haitang.delivery.channel import Accepted, Channel, Letter
+from haitang.delivery.channel import Accepted, Channel, Letter, Trouble, Undeliverable
 from haitang.delivery.gateways import Gateway, absolute, http, receipts_url
-from haitang.delivery.permit import Permit
+from haitang.delivery.permit import Permit, require
+from haitang.delivery.reasons import REASONS
 
 
 class HttpGateway(Channel):
@@ -36,6 +38,25 @@ class HttpGateway(Channel):
         """What a channel adds to the body."""
         return {}
 
+    def send_many(self, letters: Sequence[Letter], permits: Sequence[Permit]) -> list[Accepted | Trouble]:
+        """Hand many over in one request: {"letters": [...]}, answered by {"results": [{"key", "id"} or {"key", "error"}]}."""
+        gateway, address = self.gateway(letters[0]), receipts_url(self.name)
+        rows = [
+            {"key": letter.key, "to": letter.to, "title": letter.title, "text": self.words(letter), "language": letter.language, **self.more(letter)}
+            for letter in letters
+        ]  # fmt: skip
+        for permit in permits:
+            require(permit)
+        headers = {"Authorization": f"Bearer {gateway.secret}"}
+        told = transport.post(
+            permits[0], gateway.url, {"letters": rows, "receipts": address}, headers, timeout_s=2 * self.timeout_s
+        )
+        results = told.get("results")
+        if not isinstance(results, list):
+            raise Trouble("answer")
+        found = {str(row.get("key")): row for row in results if isinstance(row, dict)}
+        return [_outcome(found.get(letter.key)) for letter in letters]
+
     def send(self, letter: Letter, permit: Permit) -> Accepted:
         """Hand it to the gateway."""
         gateway = self.gateway(letter)
@@ -48,3 +69,17 @@ class HttpGateway(Channel):
         return Accepted(
             ref=str(transport.post(permit, gateway.url, body, headers, timeout_s=self.timeout_s).get("id", ""))[:200]
         )
+
+
+def _outcome(row: Mapping[str, Any] | None) -> Accepted | Trouble:
+    """What became of one letter of many; one that the gateway does not speak of is tried again."""
+    if row is None:
+        return Trouble("answer")
+    error = str(row.get("error", ""))[:120]
+    if not error:
+        return Accepted(ref=str(row.get("id", ""))[:200])
+    return (
+        Trouble(f"server: {error}")
+        if error == "busy"
+        else Undeliverable(error if error in REASONS else f"rejected: {error}")
+    )

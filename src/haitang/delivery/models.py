@@ -175,6 +175,12 @@ class Delivery(models.Model):
         indexes = (
             # The pump's one question, every 0.3 s: what is due in this space.
             models.Index(fields=("space", "next_at"), condition=Q(next_at__isnull=False), name="delivery_due"),
+            # In the order in which a channel's letters go, however many wait.
+            models.Index(
+                fields=("space", "channel", "priority", "next_at"),
+                condition=Q(next_at__isnull=False),
+                name="delivery_turn",
+            ),
             # The bell's: what has this person not read.
             models.Index(
                 fields=("user", "space"), condition=Q(channel="inapp", read_at__isnull=True), name="delivery_unread"

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from haitang.delivery.breaker import Breakers, concerns
 from haitang.delivery.bucket import Buckets
 from haitang.delivery.channel import CHANNELS, Accepted, Channel, Letter, Trouble, Undeliverable
 from haitang.delivery.letters import letter_of
-from haitang.delivery.models import Delivery
+from haitang.delivery.models import Delivery, Message
 from haitang.delivery.permit import ExerciseLeak, Permit
 from haitang.delivery.states import State
 from haitang.spaces.clock import now
@@ -41,6 +41,13 @@ GIVE_UP = timedelta(hours=6)
 # A letter that waited this long for its thread is given back untouched: its lease could end while it is sent.
 LATEST_S = 5.0
 SLICE_S = 0.05
+ORPHANS_S = 60.0
+# Fewer than so many letters go one by one.
+FEW = 20
+# Of the live space, the newest drills that are still played.
+DRILLS = 200
+# Messages whose channels follow each other, the newest, that wait for receipts.
+ORDERED = 500
 
 
 def pump(space: Space | None = None, limit: int = 500, *, patience_s: float = 5.0) -> int:
@@ -49,9 +56,11 @@ def pump(space: Space | None = None, limit: int = 500, *, patience_s: float = 5.
     Waits at most `patience_s` for gateways; what they answer later is settled by the next call in this process.
     """
     spaces = [space] if space is not None else list(Space.objects.filter(is_open=True))
-    moved = sum(_simulated(each, limit) + _overdue(each, limit) for each in spaces)
+    # Where nothing is due nothing is looked for: one question a round and space.
+    busy = [each for each in spaces if _due(each, now(each)).exists()]
+    moved = sum(_simulated(each, limit) + _overdue(each, limit) for each in busy)
     live = [each for each in spaces if not each.is_exercise]
-    moved += OUTLET.pump(live, limit, patience_s) if live else 0
+    moved += OUTLET.pump([each for each in live if each in busy], limit, patience_s) if live else 0
     for each in spaces:
         outbox.tell_failures(each)
     return moved
@@ -84,6 +93,14 @@ def _simulate(space: Space, limit: int) -> int:
     """Let time pass for the drills of a space: every event of their courses up to now happens, at its own time."""
     moment = now(space)
     due = _due(space, moment).filter(message__is_drill=True, state__in=(State.QUEUED, State.SENT))
+    if not space.is_exercise:
+        # Drills are rare in the live space: not every letter that waits there is looked at for them.
+        drills = list(
+            Message.objects.filter(space=space, is_drill=True).order_by("-pk").values_list("pk", flat=True)[:DRILLS]
+        )
+        if not drills:
+            return 0
+        due = due.filter(message__in=drills)
     if not due.exists():
         return 0
     moved = 0
@@ -124,7 +141,13 @@ def _live_through(delivery: Delivery, moment: datetime, failed: list[tuple[Deliv
 
 def _overdue(space: Space, limit: int) -> int:
     """Give up live letters whose receipt did not come in time, where another channel waits behind them."""
-    due = _due(space, now(space)).filter(state=State.SENT, message__is_drill=False)
+    due = _due(space, now(space)).filter(state=State.SENT, message__is_drill=False, message__in_order=True)
+    ordered = (
+        Message.objects.filter(space=space, in_order=True, is_drill=False)
+        .order_by("-pk")
+        .values_list("pk", flat=True)[:ORDERED]
+    )
+    due = due.filter(message__in=list(ordered))
     if not due.exists():
         return 0
     with transaction.atomic():
@@ -145,6 +168,21 @@ class _Flight:
     simulated: bool
 
 
+@dataclass(frozen=True)
+class _Crowd:
+    """Many letters in one request."""
+
+    deliveries: Sequence[int]
+    key: str
+    claim: str
+    channel: Channel
+    gateway: str
+    simulated: bool
+    # The space's time when they were handed over, and our clock's.
+    at: datetime
+    since: float = field(default_factory=time.monotonic)
+
+
 class Outlet:
     """The live letters of this process: threads, buckets, and what is under way. Used by one thread at a time."""
 
@@ -153,7 +191,9 @@ class Outlet:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._buckets: dict[str, Buckets] = {}
         self._flights: dict[Future[Accepted], _Flight] = {}
+        self._crowds: dict[Future[list[Accepted | Trouble]], _Crowd] = {}
         self._breakers = Breakers()
+        self._orphans_at = 0.0
 
     def pump(self, spaces: Sequence[Space], limit: int, patience_s: float) -> int:
         """Launch what is due and settle what came back; returns how many deliveries moved."""
@@ -166,9 +206,9 @@ class Outlet:
                 started = sum(self._launch(space, left) for space in spaces) if left > 0 else 0
                 left -= started
                 rest = until - time.monotonic()
-                if not self._flights or rest <= 0:
+                if not (self._flights or self._crowds) or rest <= 0:
                     return moved
-                wait(self._flights, timeout=min(rest, SLICE_S), return_when=FIRST_COMPLETED)
+                wait([*self._flights, *self._crowds], timeout=min(rest, SLICE_S), return_when=FIRST_COMPLETED)
                 moved += self._land()
         finally:
             self._lock.release()
@@ -183,17 +223,164 @@ class Outlet:
         moment = now(space)
         due = _due(space, moment).filter(state=State.QUEUED, message__is_drill=False)
         started = 0
-        for name in sorted(set(due.order_by().values_list("channel", flat=True).distinct())):
-            channel = CHANNELS.get(name)
-            if channel is None:
-                with transaction.atomic():
-                    outbox.fail([(d, "no_channel", moment) for d in _locked(due.filter(channel=name), limit)])
+        self._drop_orphans(due, moment, limit)
+        # Channel by channel, so that the index finds the first ones however many wait.
+        for name, channel in CHANNELS.items():
+            if not due.filter(channel=name).exists():
                 continue
-            busy = sum(flight.channel is channel for flight in self._flights.values())
+            started += self._launch_many(channel, due.filter(channel=name, message__in_order=False), moment)
+            busy = sum(flight.channel is channel for flight in (*self._flights.values(), *self._crowds.values()))
             room = min(limit - started, channel.concurrency - busy)
             if room > 0:
                 started += self._send(channel, self._claim(due.filter(channel=name), room, moment), moment)
         return started
+
+    def _drop_orphans(self, due: QuerySet[Delivery], moment: datetime, limit: int) -> None:
+        """Give up letters of a channel that was taken out of the platform; looked for once a minute."""
+        if time.monotonic() < self._orphans_at:
+            return
+        self._orphans_at = time.monotonic() + ORPHANS_S
+        with transaction.atomic():
+            outbox.fail([(d, "no_channel", moment) for d in _locked(due.exclude(channel__in=CHANNELS), limit)])
+
+    def _launch_many(self, channel: Channel, due: QuerySet[Delivery], moment: datetime) -> int:
+        """Where a gateway takes many letters in one request and many wait, hand them over so; returns how many went."""
+        most, started = channel.at_once(), 0
+        if most < 2:
+            return 0
+        while sum(crowd.channel is channel for crowd in self._crowds.values()) < channel.concurrency:
+            rows = self._claim_many(due, most, moment)
+            if len(rows) < FEW:
+                self._free([row.pk for row in rows], moment)
+                return started
+            started += self._send_many(channel, rows, moment)
+        return started
+
+    def _claim_many(self, due: QuerySet[Delivery], most: int, moment: datetime) -> list[Delivery]:
+        """Take many deliveries, with no more of each than a letter needs."""
+        claim, lease = uuid.uuid4().hex, moment + timedelta(seconds=LEASE_S)
+        with transaction.atomic():
+            turn = due.select_for_update(of=("self",), skip_locked=True).order_by("priority", "next_at", "pk")
+            rows = list(
+                turn.only(
+                    "key", "address", "name", "language", "url", "attempts", "message", "space", "created_at", "contact"
+                )[:most]
+            )
+            Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
+                claim=claim, next_at=lease, attempts=F("attempts") + 1
+            )
+        messages = Message.objects.select_related("space").in_bulk({row.message_id for row in rows})
+        for row in rows:
+            row.claim, row.message, row.attempts = claim, messages[row.message_id], row.attempts + 1
+            row.space = messages[row.message_id].space
+        return rows
+
+    def _free(self, pks: Sequence[int], at: datetime) -> None:
+        """Not tried: the attempts do not count."""
+        if pks:
+            Delivery.objects.filter(pk__in=pks).update(claim="", next_at=at, attempts=F("attempts") - 1)
+
+    def _send_many(self, channel: Channel, rows: Sequence[Delivery], moment: datetime) -> int:
+        alive = [row for row in rows if not outbox.is_expired(row.message, moment)]
+        if len(alive) < len(rows):
+            gone = [row.pk for row in rows if outbox.is_expired(row.message, moment)]
+            Delivery.objects.filter(pk__in=gone, state=State.QUEUED).update(
+                state=State.FAILED, reason="message_expired", next_at=None, claim="", failed_at=moment, is_untold=True
+            )
+        permits, letters, sent = [], [], []
+        for row in alive:
+            try:
+                permits.append(Permit(row))
+            except ExerciseLeak:
+                log.exception("an exercise's delivery came to the outlet; it is blocked")
+                Delivery.objects.filter(pk=row.pk).update(state=State.BLOCKED, next_at=None, claim="")
+                continue
+            letters.append(letter_of(row, channel))
+            sent.append(row)
+        if not sent:
+            return len(rows)
+        gateway = channel.gateway(letters[0])
+        address = gateway.url if gateway else channel.name
+        breaker = self._breakers.of(channel.name, address)
+        pause = breaker.wait(sent[0].key, time.monotonic())
+        pause = pause or self._buckets.setdefault(channel.name, Buckets(*channel.pace())).take_many(
+            address, time.monotonic(), len(sent)
+        )
+        if pause:
+            breaker.released(sent[0].key)
+            self._free([row.pk for row in sent], moment + timedelta(seconds=pause))
+            return len(rows) - len(sent)
+        pool = self._pools.setdefault(
+            channel.name, ThreadPoolExecutor(channel.concurrency, thread_name_prefix=f"delivery-{channel.name}")
+        )
+        crowd = _Crowd(
+            [row.pk for row in sent],
+            sent[0].key,
+            sent[0].claim,
+            channel,
+            address,
+            bool(gateway and gateway.simulated),
+            moment,
+        )
+        self._crowds[pool.submit(channel.send_many, letters, permits)] = crowd
+        return len(rows)
+
+    def _land_many(self) -> int:
+        """Settle the crowds that came back: what was taken in one update, the rest back to be sent one by one."""
+        moved = 0
+        for future in [each for each in self._crowds if each.done()]:
+            crowd, moved_before = self._crowds[future], moved
+            try:
+                outcomes: Sequence[Accepted | Trouble] = future.result()
+            except Trouble as error:
+                outcomes = [error] * len(crowd.deliveries)
+            except Exception:
+                log.exception("channel %s failed", crowd.channel.name)
+                outcomes = [Trouble("program")] * len(crowd.deliveries)
+            with transaction.atomic():
+                moved += self._settle_many(crowd, outcomes)
+            del self._crowds[future]
+            breaker = self._breakers.of(crowd.channel.name, crowd.gateway)
+            reasons = {each.reason for each in outcomes if isinstance(each, Trouble)}
+            bad = next((reason for reason in reasons if concerns(reason)), "")
+            # A crowd refused as a whole counts as one letter; its first key stands for it.
+            changed = (
+                breaker.failed(crowd.key, bad, time.monotonic())
+                if bad and moved == moved_before
+                else breaker.succeeded()
+            )
+            if changed:
+                gates.keep(crowd.channel.name, crowd.gateway, breaker, time.monotonic())
+        return moved
+
+    def _settle_many(self, crowd: _Crowd, outcomes: Sequence[Accepted | Trouble]) -> int:
+        own = Delivery.objects.filter(claim=crowd.claim, state=State.QUEUED)
+        moment = crowd.at + timedelta(seconds=max(0.0, time.monotonic() - crowd.since))
+        taken = [pk for pk, outcome in zip(crowd.deliveries, outcomes, strict=True) if isinstance(outcome, Accepted)]
+        moved = own.filter(pk__in=taken).update(
+            state=State.SENT, sent_at=moment, next_at=None, claim="", reason="", is_simulated=crowd.simulated
+        )
+        # What was faster than the answer keeps its state; that it was sent is filled in with the receipt.
+        Delivery.objects.filter(pk__in=taken, claim=crowd.claim).update(claim="", is_simulated=crowd.simulated)
+        rest = {
+            pk: outcome for pk, outcome in zip(crowd.deliveries, outcomes, strict=True) if isinstance(outcome, Trouble)
+        }
+        if rest:
+            failed: list[tuple[Delivery, str, datetime]] = []
+            rows = own.filter(pk__in=rest).select_related(
+                "message__space", "message__place", "message__organisation", "user", "organisation", "space"
+            )
+            for row in rows.order_by("pk"):
+                trouble = rest[row.pk]
+                if isinstance(trouble, Undeliverable) or row.attempts >= crowd.channel.attempts:
+                    failed.append((row, trouble.reason, moment))
+                    continue
+                pause = max(trouble.after_s or 0.0, backoff.pause_s(row.attempts, row.key))
+                Delivery.objects.filter(pk=row.pk).update(
+                    claim="", next_at=moment + timedelta(seconds=pause), reason=trouble.reason[:300]
+                )
+            moved += outbox.fail(failed)
+        return moved
 
     def _collect(self) -> int:
         """Take what gateways reported on connections that we hold open; acknowledged once it is stored."""
@@ -265,9 +452,10 @@ class Outlet:
 
     def _land(self) -> int:
         """Settle what has come back, in one transaction; if that fails the flights stay and are settled later."""
+        crowds = self._land_many()
         done = [future for future in self._flights if future.done()]
         if not done:
-            return 0
+            return crowds
         flights = {self._flights[future].delivery: (self._flights[future], future) for future in done}
         with transaction.atomic():
             rows = Delivery.objects.select_for_update(of=("self",)).filter(pk__in=flights).order_by("pk")
@@ -279,7 +467,7 @@ class Outlet:
             moved += outbox.fail(failed)
         for future in done:
             del self._flights[future]
-        return moved
+        return moved + crowds
 
     def _settle(self, row: Delivery, flight: _Flight, future: Future[Accepted], failed: list[Any]) -> int:
         moment = now(row.space)

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Coalesce
 
 from haitang.delivery import gateways, outbox, readback, tallies
 from haitang.delivery.models import Delivery
 from haitang.delivery.states import State
 from haitang.spaces.clock import now
+from haitang.spaces.models import Space
 
-MOST = 1000
+MOST = 5000
+# Fewer arrivals than this are taken one by one.
+FEW = 50
 # What a gateway may say: the state it means, and our reason for it.
 STATUSES: Mapping[str, tuple[State, str]] = {
     "delivered": (State.DELIVERED, ""),
@@ -58,6 +63,8 @@ def take(channel: str, rows: Sequence[Any]) -> Taken:
     answer = Taken()
     valid = [row for number, row in enumerate(rows) if _is_valid(row, number, answer)]
     if valid:
+        valid = _crowd(channel, valid, answer)
+    if valid:
         said: list[Delivery] = []
         with transaction.atomic():
             _apply(channel, valid, answer, said)
@@ -66,6 +73,37 @@ def take(channel: str, rows: Sequence[Any]) -> Taken:
     tallies.count(channel, {"taken": answer.taken, "repeated": answer.repeated, "unknown": answer.unknown,
                             "invalid": len(answer.invalid)})  # fmt: skip
     return answer
+
+
+def _crowd(channel: str, rows: Sequence[Mapping[str, Any]], answer: Taken) -> list[Mapping[str, Any]]:
+    """Take the plain arrivals among many receipts in one update; what is left (or few) goes one by one."""
+    plain = {row["key"] for row in rows if row["status"] == "delivered" and "key" in row}
+    if len(plain) < FEW:
+        return list(rows)
+    with transaction.atomic():
+        known = Delivery.objects.select_for_update(of=("self",)).filter(
+            channel=channel, key__in=plain, state__in=(State.QUEUED, State.SENT), message__is_drill=False, message__in_order=False
+        )  # fmt: skip
+        by_space: dict[int, list[tuple[int, str]]] = {}
+        for pk, key, space in known.order_by("pk").values_list("pk", "key", "space"):
+            by_space.setdefault(space, []).append((pk, key))
+        done: set[str] = set()
+        for space in Space.objects.filter(pk__in=by_space):
+            moment = now(space)
+            Delivery.objects.filter(pk__in=[pk for pk, _key in by_space[space.pk]]).update(
+                state=State.DELIVERED, delivered_at=moment, sent_at=Coalesce("sent_at", Value(moment, output_field=DateTimeField())),
+                next_at=None, claim="", reason="", failed_at=None,
+            )  # fmt: skip
+            done |= {key for _pk, key in by_space[space.pk]}
+    answer.taken += len(done)
+    left, seen = [], set()
+    for row in rows:
+        key = row.get("key")
+        if key in done and row["status"] == "delivered" and key not in seen:
+            seen.add(key)
+            continue
+        left.append(row)
+    return left
 
 
 def _is_valid(row: Any, number: int, answer: Taken) -> bool:

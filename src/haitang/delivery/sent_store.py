@@ -75,6 +75,34 @@ class Store:
                 )
         return bool(fresh)
 
+    def take_many(self, letters: Sequence[tuple[Sent, Sequence[tuple[str, str, float]]]]) -> int:
+        """Keep many letters with their receipts in one transaction; returns how many were new."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            fresh = 0
+            for letter, receipts in letters:
+                row = (letter.key, letter.channel, letter.recipient, letter.title, letter.body, letter.url, letter.at)
+                cursor = self._connection.execute(
+                    "INSERT INTO letters (key, channel, recipient, title, body, url, at) VALUES (?,?,?,?,?,?,?) "
+                    "ON CONFLICT DO UPDATE SET copies = copies + 1 RETURNING copies",
+                    row,
+                )
+                if cursor.fetchone()[0] == 1:
+                    fresh += 1
+                    self._connection.executemany(
+                        "INSERT INTO receipts (channel, key, status, address, due) VALUES (?,?,?,?,?)",
+                        [(letter.channel, letter.key, status, address, due) for status, address, due in receipts],
+                    )
+        return fresh
+
+    def counted(self, channel: str) -> tuple[int, int]:
+        """How many letters a channel took, and how often one of them was handed over."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT count(*), coalesce(sum(copies), 0) FROM letters WHERE channel = ?", (channel,)
+            ).fetchone()
+        return int(row[0]), int(row[1])
+
     def due(self, at: float, limit: int = 200) -> list[Due]:
         """The receipts that are due, oldest first."""
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from haitang.accounts.actors import Actor, System
 from haitang.accounts.models import Organisation, User
 from haitang.accounts.roles import EVERYONE, OPERATIONS, Role
 from haitang.accounts.verbs import Forbidden, Refused, verb
-from haitang.delivery import outbox, outlet
+from haitang.delivery import bulk, outbox, outlet
 from haitang.delivery.channel import CHANNELS, Channel, channel_of
 from haitang.delivery.models import INAPP, Delivery, Hook, Message, Subscription
 from haitang.delivery.recipients import Recipient, common_place, settle
@@ -33,6 +33,7 @@ from haitang.spaces.models import Space
 
 __all__ = [
     "Recipient", "hook_channels", "mark_read", "pump", "read_subscription", "receipts", "release", "remove_hook", "resend", "send",
+    "send_many",
     "set_hook", "stop", "subscribe", "unread", "unsubscribe",
 ]  # fmt: skip
 MOST_BROWSERS = 10
@@ -114,6 +115,64 @@ def mark_read(delivery: Delivery, *, by: Actor) -> Delivery:
     delivery = Delivery.objects.select_for_update(of=("self",)).select_related("space").get(pk=delivery.pk)
     outbox.advance(delivery, State.READ, now(delivery.space))
     return delivery
+
+
+def send_many(
+    *,
+    space: Space,
+    key: str,
+    channel: str,
+    to: Iterable[bulk.Row],
+    title_zh: str,
+    title_en: str,
+    body_zh: str = "",
+    body_en: str = "",
+    url: str = "",
+    about: Model,
+    thread: Model | str = "",
+    colour: str = "",
+    by: Actor,
+    drill: bool = False,
+    not_before: datetime | None = None,
+    expires_at: datetime | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Message:
+    """Say the same to very many members of the public on one channel: `to` gives address, language and own link of each.
+
+    Like `send` it is idempotent by `key` and called in the transaction of what it tells of; in an exercise, or as a
+    drill, every row is blocked. 640,000 recipients take some seconds.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("delivery.send_many must run in the transaction of the change it tells of")
+    known = Message.objects.filter(space=space, key=key).first()
+    if known is not None:
+        return known
+    way = channel_of(channel)
+    is_drill = drill or space.is_exercise
+    if is_drill:
+        title_zh, title_en = marked(title_zh, title_en)
+    at, organisation = now(space), None if isinstance(by, System) else by.organisation
+    message = Message(
+        space=space, key=key, title_zh=title_zh[:300], title_en=title_en[:300], body_zh=body_zh, body_en=body_en, url=url,
+        about_type=about._meta.label_lower, about_id=str(about.pk), thread=thread if isinstance(thread, str) else thread_of(thread),
+        colour=colour, channels=[way.name], is_drill=is_drill, sender_id=by.pk,
+        sender_name=by.name if isinstance(by, System) else (by.name_zh or by.username), organisation=organisation, created_at=at,
+        not_before=not_before, expires_at=expires_at, data=dict(data or {}),
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            message.save()
+    except IntegrityError:  # another process said it at the same moment
+        return Message.objects.get(space=space, key=key)
+    message.recipients = bulk.write(message, way, to, at)
+    message.save(update_fields=["recipients"])
+    zh, en = message.title_zh or message.title_en, message.title_en or message.title_zh
+    record(
+        space=space, verb="delivery.send", by=by, subject=message, organisation=organisation, thread=message.thread, colour=colour,
+        after={"key": key, "channels": message.channels, "recipients": message.recipients, "about": f"{message.about_type}:{message.about_id}"},
+        text_zh=f"群发消息给 {message.recipients} 个号码：{zh}", text_en=f"Message to {message.recipients} members of the public: {en}",
+    )  # fmt: skip
+    return message
 
 
 def release(messages: QuerySet[Message], space: Space) -> int:

@@ -33,8 +33,12 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 MOST_BYTES = 200_000
+# A request with many letters.
+MOST_MANY, MOST_LETTERS = 5_000_000, 2000
 LOOP_S = 0.2
 ROBOT_POSTS_A_MINUTE = 20
+# Receipts posted in one round.
+RECEIPTS = 4000
 # Shares of those who answer a call: say the code back, say it wrongly.
 READ_BACK, MISHEARD = 0.6, 0.05
 
@@ -93,6 +97,8 @@ def gateway(all_: Gateways, channel: str, body: Mapping[str, Any], headers: Mapp
     """SMS, voice, loudspeaker: the protocol of http_gateway.py."""
     if headers.get("authorization") != f"Bearer {all_.token}":
         return 401, {"error": "unauthorized"}
+    if isinstance(body.get("letters"), list):
+        return _many(all_, channel, body)
     key = headers.get("idempotency-key") or body.get("key")
     to, text = str(body.get("to", "")), str(body.get("text", ""))
     if not key or not text:
@@ -102,6 +108,23 @@ def gateway(all_: Gateways, channel: str, body: Mapping[str, Any], headers: Mapp
     letter = Sent(str(key), channel, to, str(body.get("title", "")), text, str(body.get("url", "")), time.time())
     fresh = all_.take(letter, str(body.get("receipts", "")), str(body.get("readback", "")))
     return 202, {"id": f"sim-{str(key)[:12]}", "status": "accepted" if fresh else "duplicate"}
+
+
+def _many(all_: Gateways, channel: str, body: Mapping[str, Any]) -> Answer:
+    """Many letters in one request; an answer for each."""
+    results: list[dict[str, str]] = []
+    taken: list[tuple[Sent, list[tuple[str, str, float]]]] = []
+    at, address = time.time(), str(body.get("receipts", ""))
+    for row in body["letters"][:MOST_LETTERS]:
+        key, to = str(row.get("key", "")), str(row.get("to", ""))
+        if sum(c.isdigit() for c in to) < 5:
+            results.append({"key": key, "error": "unknown_number"})
+            continue
+        letter = Sent(key, channel, to, str(row.get("title", "")), str(row.get("text", "")), "", at)
+        taken.append((letter, all_.courses(channel, key, address) if address else []))
+        results.append({"key": key, "id": f"sim-{key[:12]}"})
+    all_.store.take_many(taken)
+    return 202, {"results": results}
 
 
 def wecom(all_: Gateways, channel: str, body: Mapping[str, Any], headers: Mapping[str, str], url: str) -> Answer:
@@ -218,7 +241,8 @@ class Handler(BaseHTTPRequestHandler):
         channel = urlsplit(self.path).path.split("/")[1]
         door = DOORS.get(channel)
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MOST_BYTES:
+        most = MOST_MANY if door is gateway else MOST_BYTES
+        if not length.isdigit() or int(length) > most:
             self.close_connection = True
             return self._answer(413, {"error": "too_large"})
         raw = self.rfile.read(int(length))
@@ -336,7 +360,7 @@ def _receipt(row: Due) -> dict[str, Any]:
 def post_receipts(all_: Gateways, client: httpx.Client) -> int:
     """Post the receipts that are due, in one request for each address; returns how many were taken."""
     by_address: dict[str, list[Due]] = {}
-    for receipt in all_.store.due(time.time()):
+    for receipt in all_.store.due(time.time(), limit=RECEIPTS):
         by_address.setdefault(receipt.address, []).append(receipt)
     done = 0
     for address, rows in by_address.items():
@@ -386,7 +410,8 @@ def serve(
         log.info("gateway simulators at http://%s:%s (mail sink on %s)", HOST, port, port + SMTP_OFFSET)
         with httpx.Client(timeout=5, trust_env=False) as client:
             while not stop.wait(LOOP_S):
-                post_receipts(all_, client)
+                while post_receipts(all_, client) >= RECEIPTS and not stop.is_set():
+                    pass
     finally:
         server.shutdown()
         server.server_close()

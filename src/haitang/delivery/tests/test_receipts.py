@@ -117,8 +117,8 @@ def test_a_drill_has_no_gateway_so_nobody_can_report_for_it(client, live):
         ("[" * 100_000, 400),
         ("7", 400),
         (b"\xff\xfe", 400),
-        ("x" * 600_000, 413),
-        (json.dumps([{"key": "k", "status": "read"}] * 1001), 400),
+        ("x" * 2_000_001, 413),
+        (json.dumps([{"key": "k", "status": "read"}] * 5001), 400),
     ],
 )
 def test_what_is_no_receipt_is_refused_and_counted(client, db, body, status):

@@ -176,7 +176,7 @@ def test_answers_that_get_lost_and_refusals_are_survived(live, port, tmp_path, l
         ("/sms", b"{", 400),
         ("/sms", b"[]", 400),
         ("/pigeon", b"{}", 404),
-        ("/sms", b"x" * 300_000, 413),
+        ("/wecom", b"x" * 300_000, 413),
         ("/sms", b"{}", 401),
         ("/webhook", b"{}", 401),
     ],

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from haitang.delivery import gateways, receipts, services, tallies
 from haitang.delivery.channel import CHANNELS
 
-MOST_BYTES = 500_000
+MOST_BYTES = 2_000_000
 MOST_SUBSCRIPTION = 4_000
 
 
