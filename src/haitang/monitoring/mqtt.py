@@ -29,11 +29,17 @@ from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Refused
 from haitang.monitoring import door
 from haitang.monitoring.batch import MAX_BYTES
+from haitang.monitoring.models.readings import Outcome
+from haitang.monitoring.sensorthings.errors import StaError
+from haitang.monitoring.sensorthings.intake import observations_from
+from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 logger = logging.getLogger(__name__)
 
 TOPIC = "haitang/v1/+/readings"
+# SensorThings: what follows is a path of the standard, Datastreams(5)/Observations and the like.
+STA_TOPIC = "haitang/v1/+/sta/#"
 RIGHT = "readings:write"
 GATHER_S = 0.01
 GATHER_MESSAGES = 400
@@ -103,13 +109,15 @@ class Subscriber:
         if getattr(reason, "is_failure", False):
             logger.error("MQTT broker refused us: %s", reason)
             return
-        client.subscribe(TOPIC, options=SubscribeOptions(qos=1))
+        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in (TOPIC, STA_TOPIC)])
 
     def _answered(
         self, _client: paho.Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _p: object
     ) -> None:
-        if any(getattr(reason, "is_failure", False) for reason in reasons):
-            logger.error("MQTT broker does not let us read %s: %s", TOPIC, reasons)
+        for topic, reason in zip((TOPIC, STA_TOPIC), reasons, strict=False):
+            if getattr(reason, "is_failure", False):
+                logger.error("MQTT broker does not let us read %s: %s", topic, reason)
+        if not reasons or getattr(reasons[0], "is_failure", False):
             return
         self.subscribed.set()
 
@@ -163,7 +171,9 @@ class Subscriber:
                 logger.warning("MQTT message on %s: no valid access token has this number", arrival.topic)
                 continue
             allowed, source = door.by_prefix(token.prefix), f"mqtt:{token.name}"
-            by_space[token.space].append(door.Parcel(arrival.payload, source, allowed, moment))
+            body = _body(arrival, token.space, source)
+            if body is not None:
+                by_space[token.space].append(door.Parcel(body, source, allowed, moment))
         for space, parcels in by_space.items():
             try:
                 door.receive_all(space, parcels)
@@ -184,3 +194,15 @@ class Subscriber:
             kept = (time.monotonic(), found if valid else None)
             self._tokens[number] = kept
         return kept[1]
+
+
+def _body(arrival: Arrival, space: Space, source: str) -> bytes | None:
+    """What the door reads of a message; None for an Observation of SensorThings that cannot be read (counted)."""
+    if arrival.topic.endswith("/readings"):
+        return arrival.payload
+    try:
+        return observations_from(arrival.topic, arrival.payload, round(now(space).timestamp() * 1000))
+    except StaError as error:
+        logger.warning("MQTT message on %s refused: %s", arrival.topic, error)
+        door.count_refusal(space, source, Outcome.BODY_REFUSED)
+        return None

@@ -527,5 +527,5 @@ def _point(location: object) -> Any:
         return None
     if found.is_empty:
         return None
-    point = found if found.geom_type == "Point" else found.representative_point()
+    point: Any = found if found.geom_type == "Point" else found.representative_point()
     return point if -180 <= point.x <= 180 and -90 <= point.y <= 90 else None

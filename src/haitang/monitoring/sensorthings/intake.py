@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import orjson
@@ -212,8 +213,9 @@ def single(body: object, series: int, now_ms: int) -> Rows:
     if not isinstance(body, dict):
         raise bad("The body must be an object", "body")
     rows = Rows()
+    said: dict[str, Any] = {}
     if body.get("phenomenonTime") is None:
-        time_ms, said = now_ms, {}
+        time_ms = now_ms
     else:
         time_ms, said = arrays.time_of(body["phenomenonTime"])
     if "result" not in body:

@@ -252,7 +252,8 @@ class Readings:
 
     def _in_turn(self, streams: Sequence[Node], options: Options, planned: Plan) -> Page:
         """In order of number: series after series, until the page is full."""
-        skip, wanted, nodes = options.skip, options.size + 1, []
+        skip, wanted = options.skip, options.size + 1
+        nodes: list[Node] = []
         for number, node in enumerate(streams):
             if number >= MOST_SERIES:
                 self._bound(streams)

@@ -181,7 +181,8 @@ class Server:
 
     def written(self, node: Node, options: Options) -> dict[str, Any]:
         """An entity as JSON."""
-        link, select, told = self.link(node), options.select, {}
+        link, select = self.link(node), options.select
+        told: dict[str, Any] = {}
         if select is None or "id" in select or "@iot.id" in select:
             told["@iot.id"] = node.id
         if select is None or "@iot.selfLink" in select:

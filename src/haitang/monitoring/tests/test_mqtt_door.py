@@ -62,9 +62,9 @@ def publish(mqtt_url: str) -> Iterator[Callable[..., None]]:
     client.connect(parts.hostname or "127.0.0.1", parts.port or 1883)
     client.loop_start()
 
-    def send(number: object, body: object) -> None:
+    def send(number: object, body: object, path: str = "readings") -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body)
-        client.publish(f"haitang/v1/{number}/readings", payload, qos=1).wait_for_publish(10)
+        client.publish(f"haitang/v1/{number}/{path}", payload, qos=1).wait_for_publish(10)
 
     yield send
     client.disconnect()
@@ -257,3 +257,15 @@ def test_of_two_workers_one_opens_the_door_and_the_other_takes_over(tmp_path, mo
     stops[1].set()
     for thread in threads:
         thread.join(20)
+
+
+def test_an_observation_of_sensorthings_comes_in_by_the_broker(mqtt_url, publish, space):
+    """T6: create by publishing, as SensorThings wants it, below the topic of the access token."""
+    series = make.series()
+    token, _header = make.token(space)
+    path = f"sta/Datastreams({series.pk})/Observations"
+    with door_open(mqtt_url, next(_names)):
+        publish(token.pk, {"phenomenonTime": "2024-09-15T00:00:00Z", "result": 3.5}, path)
+        publish(token.pk, {"result": "high"}, path)
+        eventually(lambda: outcomes(space).get("body_refused") == 1)
+        eventually(lambda: stored(space, series) == [3.5])
