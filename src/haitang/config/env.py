@@ -104,6 +104,11 @@ SETTINGS: dict[str, Setting] = {
         Setting("HAITANG_MAIL_FROM", "haitang@localhost", "Sender of e-mail"),
         Setting("HAITANG_WEBPUSH_CONTACT", "mailto:haitang@localhost", "Contact that web-push services may write to"),
         Setting("HAITANG_READINGS_DAYS", "0", "Days for which readings of the live world are kept; 0 means for good", int),
+        Setting(
+            "HAITANG_LONG_STORE",
+            "",
+            "Where sealed readings of the live world are copied: http(s):// of VictoriaMetrics, or postgresql://; empty means nowhere",
+        ),
         Setting("HAITANG_MQTT_URL", "", "mqtt://user:password@host:port of the telemetry broker; empty means none"),
         Setting(
             "HAITANG_MQTT_LISTEN",

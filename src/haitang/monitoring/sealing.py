@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 from django.db import close_old_connections, connection, transaction
-from django.db.models import Count, F, Max, Min, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from haitang.config.env import env
-from haitang.monitoring import store, tail
+from haitang.monitoring import long_store, store, tail
 from haitang.monitoring.chunk_codec import decode, encode, figures, pack_figures
 from haitang.monitoring.intake import pack, unpack
 from haitang.monitoring.models import Chunk, SealedNewest, Sealing, Tail
@@ -72,6 +72,7 @@ def attend() -> int:
     for space_id in Tail.objects.order_by().values_list("space", flat=True).distinct():
         while rows := seal(space_id):
             sealed += rows
+    long_store.attend()
     for space_id in Chunk.objects.filter(level__in=_LOOSE).order_by().values_list("space", flat=True).distinct():
         put_together(space_id)
     let_go()
@@ -125,7 +126,7 @@ _LOOSE = (Chunk.Level.FRESH, Chunk.Level.DAY)
 def put_together(space_id: int) -> int:
     """Put chunks of a day, and sparse days of thirty-two, together where that is due; returns how many were taken up."""
     taken = 0
-    chunks = Chunk.objects.filter(space=space_id)
+    chunks = _copied(space_id)
     fresh = chunks.filter(level=Chunk.Level.FRESH).order_by()
     last = fresh.aggregate(last=Max("period"))["last"]
     if last is not None:
@@ -153,13 +154,23 @@ def let_go() -> int:
     gone = 0
     for space in Space.objects.filter(kind=SpaceKind.LIVE) if days else ():
         before = round((now(space) - timedelta(days=days)).timestamp() * 1000)
-        gone += Chunk.objects.filter(space=space, last_ms__lt=before).delete()[0]
+        gone += _copied(space.pk).filter(last_ms__lt=before).delete()[0]
     return gone
 
 
 # -- what is prepared --------------------------------------------------------------------------------------------------
 
 _Replacement = tuple[list[int], list[Chunk]]
+
+
+def _copied(space_id: int) -> QuerySet[Chunk]:
+    """The chunks of a space but those that the long store still waits for."""
+    chunks = Chunk.objects.filter(space=space_id)
+    upto = long_store.held(space_id)
+    if upto is None:
+        return chunks
+    # 0: nothing is copied yet, or not all that was there at the beginning.
+    return chunks.exclude(Q(level=Chunk.Level.FRESH) & Q(pk__gt=upto)) if upto else chunks.none()
 
 
 def _day(space_id: int, block: int, day: int, *, over: bool) -> _Replacement:
@@ -182,9 +193,11 @@ def _month(space_id: int, block: int, month: int) -> _Replacement:
 def _contents(
     space_id: int, block: int, start_ms: int, end_ms: int, levels: Sequence[int]
 ) -> tuple[list[int], Columns]:
-    found = Chunk.objects.filter(
-        space=space_id, block=block, last_ms__gte=start_ms, first_ms__lt=end_ms, level__in=levels
-    ).values_list("pk", "payload")
+    found = (
+        _copied(space_id)
+        .filter(block=block, last_ms__gte=start_ms, first_ms__lt=end_ms, level__in=levels)
+        .values_list("pk", "payload")
+    )
     ids, pieces = [], []
     for pk, payload in found.order_by("last_ms", "pk"):
         ids.append(pk)

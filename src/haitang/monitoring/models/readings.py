@@ -80,6 +80,14 @@ class Sealing(models.Model):
     generation = models.BigIntegerField(default=0)
 
 
+class LongCopy(models.Model):
+    """How far a space's chunks are copied to the long store: up to this number, and all of those at the beginning."""
+
+    space = models.OneToOneField(Space, models.CASCADE, primary_key=True, related_name="+")
+    upto = models.BigIntegerField(default=0)
+    begun = models.BigIntegerField(default=0)
+
+
 class Intake(models.Model):
     """One group of readings as it became durable, in order of arrival. Pruned once a snapshot covers it."""
 
