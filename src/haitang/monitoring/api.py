@@ -115,8 +115,9 @@ class StationOut(Schema):
 
 
 class SeriesOut(Schema):
-    """A series with its newest reading in the space of the asker."""
+    """A series with its newest reading in the space of the asker. Its number may stand for its code in readings."""
 
+    number: int
     code: str
     station: str
     quantity: str
@@ -257,7 +258,7 @@ def series_now(
         rows = rows.filter(quantity=quantity)
     return [
         {
-            "code": each.series.code, "station": each.series.station.code, "quantity": each.series.quantity,
+            "number": each.series.pk, "code": each.series.code, "station": each.series.station.code, "quantity": each.series.quantity,
             "unit": each.series.kind.unit, "interval_s": each.series.interval_s, "datum": each.series.datum,
             "time": each.at, "value": each.value, "colour": each.colour, "stale": each.is_stale,
         }

@@ -29,7 +29,7 @@ from django.utils import timezone
 from haitang.config.env import env
 from haitang.monitoring import counts, engine
 from haitang.monitoring.limits import BURST, READINGS_PER_S, Bucket, Limiter
-from haitang.monitoring.mqttd import commit, signin, status, topics
+from haitang.monitoring.mqttd import commit, signin, sta, status, topics
 from haitang.monitoring.mqttd.commit import Load
 from haitang.monitoring.mqttd.link import Limits, Link
 from haitang.monitoring.mqttd.packets import Reason
@@ -523,6 +523,7 @@ async def serve(
     loop, hall = asyncio.get_running_loop(), Hall(settings)
     opened = []
     tls = settings.tls()
+    sta.connect()
     await hall.warm()
     for text, context in ((settings.listen, None), (settings.tls_listen if tls else "", tls)):
         if text:

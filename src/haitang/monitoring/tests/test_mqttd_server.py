@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from haitang.monitoring import door, store
 from haitang.monitoring.models import Alarm, IngestCount
-from haitang.monitoring.mqttd import packets, server, signin, status, topics
+from haitang.monitoring.mqttd import packets, server, signin, status
 from haitang.monitoring.mqttd.link import Limits
 from haitang.monitoring.mqttd.packets import V5, V311, Reason
 from haitang.monitoring.tests import factories as make
@@ -350,17 +350,15 @@ def test_one_message_that_breaks_the_door_does_not_hold_the_others_up(space, gau
     assert stored(space, series) == [0, 1, 2, 4]
 
 
-def test_topics_of_another_protocol_are_translated(space, gauge, monkeypatch):
+def test_observations_of_sensorthings_are_taken(space, gauge):
     series, (token, secret) = make.series(), gauge
-
-    def translate(topic: str, payload: bytes) -> bytes:
-        return json.dumps(make.body(topic.rpartition("/")[2], (0, float(payload)))).encode()
-
-    monkeypatch.setitem(topics._translators, "v1.1/", translate)
     with endpoint() as port:
         client = Client(port, token.pk, secret)
-        client.publish(token.pk, b"3.5", topic=f"v1.1/{series.code}")
-        assert client.reason() == (4, 0)
+        observation = {"phenomenonTime": make.T0.isoformat(), "result": 3.5}
+        client.publish(token.pk, observation, topic=f"v1.1/Datastreams({series.pk})/Observations")
+        client.publish(token.pk, observation, topic="v1.1/Things")
+        client.publish(token.pk, observation, topic="v2.0/Observations")
+        assert [client.reason()[1] for _ in range(3)] == [0, Reason.PAYLOAD, Reason.NOT_AUTHORISED]
     assert stored(space, series) == [3.5]
 
 
