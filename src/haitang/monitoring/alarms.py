@@ -26,7 +26,8 @@ def apply(space: Space, rules: RuleSet, outcome: Outcome, received: Callable[[in
             "station__operator", "place", "series", "rule", "episode__place"
         ).filter(space=space, rule_id__among=sorted({*moving, *peaks}), state__in=OPEN)
     }
-    opening = {rule for rule in moving if rule not in standing}
+    # Also of one that stands: it may end and begin anew within the batch.
+    opening = {rule for rule, old in zip(moving, changed.old.tolist(), strict=True) if not old}
     known = Rule.objects.select_related("series__station__place", "series__station__operator").in_bulk(opening)
     for i, rule_id in enumerate(moving):
         alarm, new = standing.get(rule_id), int(changed.new[i])

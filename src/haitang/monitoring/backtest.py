@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from haitang.monitoring.evaluate import evaluate, tick
-from haitang.monitoring.rules import Floats, Ints, RuleSet, RuleSpec, Transitions, compile_rules, fresh
+from haitang.monitoring.rules import Floats, Ints, RuleSet, RuleSpec, State, Transitions, compile_rules, fresh
 
 CHUNK = 200_000
 """Readings judged at once: bounds the memory, changes nothing."""
@@ -22,6 +22,7 @@ class Told:
     """Everything that was told of all rules, in order of time."""
 
     rules: RuleSet
+    state: State
     transitions: Transitions
 
     def of(self, rule_id: int) -> list[tuple[int, int]]:
@@ -45,7 +46,11 @@ class Told:
             if not level:
                 episodes.append(Episode(open_.start_ms, at, open_.level, open_.first, peak, peak_ms))
                 open_ = None
-        return episodes if open_ is None else [*episodes, open_]
+        if open_ is None:
+            return episodes
+        at = int(np.flatnonzero(self.rules.id == rule_id)[0])  # its peak may have grown since its last change
+        peak, peak_ms = float(self.state.peak[at]), int(self.state.peak_ms[at])
+        return [*episodes, Episode(open_.start_ms, None, open_.level, open_.first, peak, peak_ms)]
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def replay(specs: Sequence[RuleSpec], series_ids: Ints, time_ms: Ints, values: F
         parts.append(outcome.transitions)
     parts.append(tick(state, rules, end_ms, reuse=True).transitions)
     found = Transitions.join([Transitions.none(), *parts])
-    return Told(rules, found.pick(np.lexsort((np.arange(len(found)), found.time_ms))))
+    return Told(rules, state, found.pick(np.lexsort((np.arange(len(found)), found.time_ms))))
 
 
 @dataclass(frozen=True)

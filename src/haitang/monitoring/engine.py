@@ -164,12 +164,6 @@ def _pass_time(brain: Brain, moment: int, resets: Sequence[int]) -> Outcome:
     return tick(brain.state, brain.rules, moment, reuse=True)
 
 
-def is_waiting(space: Space) -> bool:
-    """Whether compound rules wait for the clock, as far as this process knows: then time should pass soon."""
-    brain = _shelf.brains.get(space.pk)
-    return brain is not None and len(brain.state.queue) > 0
-
-
 def checkpoint(space: Space) -> None:
     """Write a snapshot and prune the log that it, and the snapshot before it, make unnecessary.
 

@@ -48,7 +48,7 @@ from shapely import Point
 from haitang.accounts.actors import Actor
 from haitang.accounts.models import Organisation
 from haitang.geo.models import Place
-from haitang.monitoring import chains, services
+from haitang.monitoring import chains, rule_pack, services  # noqa: F401 - rule_pack declares a section of its own
 from haitang.monitoring import quality_pack as _quality_pack  # noqa: F401 - declares a section of its own
 from haitang.monitoring.impact import REACH_KM
 from haitang.monitoring.models import Colour, Series, Station

@@ -52,7 +52,7 @@ class RuleForm(forms.Form):
         ],
     )
     compare = forms.ChoiceField(
-        label=_("compared value"), required=False, choices=Rule._meta.get_field("aggregate").choices
+        label=_("compared value"), required=False, choices=list(Rule._meta.get_field("aggregate").choices or ())
     )
     window = _span(_("over the last"), _("For all but the reading itself: 10 min to 7 d."))
     minus = forms.CharField(

@@ -203,9 +203,9 @@ def _trial(rule: Rule, number: int, case: Mapping[str, Any], needed: list[RuleSp
         [*(at for _series, at, _value in rows), *(base + round(at * 60_000) for at, _colour in expected)], default=base
     )
     rows.sort(key=lambda row: row[1])
-    series, time, value = (
-        np.array([row[i] for row in rows], kind) for i, kind in enumerate((np.int64, np.int64, np.float64))
-    )
+    series = np.array([row[0] for row in rows], np.int64)
+    time = np.array([row[1] for row in rows], np.int64)
+    value = np.array([row[2] for row in rows], np.float64)
     changes = backtest.replay(needed, series, time, value, end + 1).of(rule.pk or DRAFT)
     found = [((at - base) / 60_000, Colour.of(new).value if new else "none") for at, new in changes]
     return Trial(case.get("name") or f"{number}", expected, found)

@@ -42,6 +42,14 @@ def test_a_duration_ends_without_a_new_message_and_after_a_restart():
     assert Alarm.objects.get().opened_at == make.T0.replace(minute=10)
 
 
+def test_an_alarm_that_ends_and_begins_anew_within_one_batch_is_two_alarms():
+    space, series = make.exercise(), make.series()
+    rule = make.rule(series)
+    make.send(space, series, (0, 4.5))
+    make.send(space, series, (1, 1.0), (2, 4.5))
+    assert alarms(space) == [(rule.code, "blue", "cleared"), (rule.code, "blue", "active")]
+
+
 def test_three_that_meet_open_one_alarm_and_a_restart_does_not_open_it_again():
     space, town = make.exercise(), make.place(parent=make.place())
     wind, rain, tide = (

@@ -22,6 +22,7 @@ from haitang.journal.models import Entry
 from haitang.journal.services import thread_of
 from haitang.monitoring import charts, queries, rule_forms, rule_history, rule_network, services
 from haitang.monitoring.models import Alarm, Colour, Rule, Series
+from haitang.monitoring.models.alarms import OPEN
 from haitang.monitoring.rule_forms import BacktestForm, RuleForm, TextForm
 from haitang.monitoring.rule_text import RuleTextError
 from haitang.monitoring.views.stations import space_of
@@ -52,11 +53,8 @@ def index(request: HttpRequest) -> HttpResponse:
     if text:
         found = matching(found, text, "code", "name_zh", "name_en", "series__code", "series__station__name_zh")
     page = Paginator(found.order_by("code"), PAGE).get_page(request.GET.get("page"))
-    standing = dict(
-        queries.highest(
-            queries.standing(space_of(request)).visible_to(request.user).filter(rule__in=[r.pk for r in page]), "rule"
-        )
-    )
+    alarms = Alarm.objects.visible_to(request.user).filter(space=space_of(request), state__in=OPEN)
+    standing = queries.highest(alarms.filter(rule__in=[rule.pk for rule in page]), "rule")
     listed = [(rule, standing.get(rule.pk, "")) for rule in page]
     context = {"page": page, "listed": listed, "tab": tab, "counts": counts, "q": text,
                "may_write": may(request.user, "monitoring.write_rule")}  # fmt: skip
