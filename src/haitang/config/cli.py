@@ -379,10 +379,11 @@ def _token(given: argparse.Namespace) -> int:
     user = User.objects.filter(username=given.user).first()
     if user is None:
         raise Trouble(f"There is no user {given.user!r}")
-    _made, secret = mint_token(
+    made, secret = mint_token(
         name=given.name, user=user, space=_space(given.space), rights=given.rights, prefix=given.prefix, by=SYSTEM
     )
-    say(given, f"{secret}\n(shown once; keep it where the machine reads it)", {"token": secret})
+    told = f"{secret}\n(number {made.pk}; the secret is shown once: keep it where the machine reads it)"
+    say(given, told, {"token": secret, "number": made.pk})
     return GOOD
 
 
