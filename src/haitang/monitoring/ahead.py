@@ -54,11 +54,11 @@ def chances(here: Present, among: set[str] | None = None) -> list[Chance]:
             continue
         # A way is as sure as its least sure step.
         least = max((sure[name] for name in each.edges), key=chains.CONFIDENCES.index, default="expert")
-        percents = tuple(round(each.within[hours] * 100) for hours in chains.HORIZONS_H)
+        one, three, six = (round(each.within[hours] * 100) for hours in chains.HORIZONS_H)
         way = " → ".join(_name(graph.nodes[name]) for name in each.path)
         advice = localised(node.do_zh, node.do_en)
         found.append(
-            Chance(_name(node), advice, node.colour, percents, each.low_h, each.high_h, way, CONFIDENCE[least])
+            Chance(_name(node), advice, node.colour, (one, three, six), each.low_h, each.high_h, way, CONFIDENCE[least])
         )  # type: ignore[arg-type]
     return found
 

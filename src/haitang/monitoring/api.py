@@ -176,6 +176,13 @@ class RemarkIn(Schema):
     text: str = Field(min_length=1, max_length=1000)
 
 
+class ShelveIn(Schema):
+    """For how long an alarm leaves the desk, and why."""
+
+    hours: float = Field(ge=0.1, le=24)
+    reason: str = Field(min_length=1, max_length=200)
+
+
 class AssignIn(Schema):
     """The code of the organisation that shall answer."""
 
@@ -326,6 +333,20 @@ def acknowledge(request: HttpRequest, number: int, body: NoteIn) -> Alarm:
 def comment(request: HttpRequest, number: int, body: RemarkIn) -> Alarm:
     """Add a remark."""
     return services.comment(_alarm(request, number), text=body.text, by=request.user)  # type: ignore[arg-type]
+
+
+@router.post("/alarms/{number}/shelve", response=_ACTED, summary="Take an alarm off the desk for a while")
+def shelve(request: HttpRequest, number: int, body: ShelveIn) -> Alarm:
+    """It comes back by itself, or at once when its colour rises."""
+    found = _alarm(request, number)
+    until = now(found.space) + timedelta(hours=body.hours)
+    return services.shelve(found, until=until, reason=body.reason, by=request.user)  # type: ignore[arg-type]
+
+
+@router.post("/alarms/{number}/unshelve", response=_ACTED, summary="Bring a shelved alarm back")
+def unshelve(request: HttpRequest, number: int) -> Alarm:
+    """Bring it back to the desk now."""
+    return services.unshelve(_alarm(request, number), by=request.user)  # type: ignore[arg-type]
 
 
 @router.post("/alarms/{number}/assign", response=_ACTED, summary="Assign an alarm")

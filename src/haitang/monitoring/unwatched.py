@@ -29,7 +29,7 @@ REACH_KM: Mapping[str, float] = {
     StationKind.SLUICE: 6, StationKind.SALINITY: 15, StationKind.GROUND: 8, StationKind.SEISMIC: 30, StationKind.FOREST: 5,
     StationKind.FIRE: 1, StationKind.GAS: 1, StationKind.STRUCTURE: 2, StationKind.AIR: 8, StationKind.OTHER: 5,
 }  # fmt: skip
-STEP_M, MOST, LISTED = 1000.0, 20_000, 30
+STEP_M, MOST = 1000.0, 20_000
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,9 @@ def ground() -> Ground:
     villages: defaultdict[int, list[tuple[float, float, int]]] = defaultdict(list)
     for parent, lon, lat, people in Place.objects.filter(
         level=Level.VILLAGE, population__gt=0, lon__isnull=False, lat__isnull=False
-    ).values_list("parent", "lon", "lat", "population"):
-        villages[parent].append((lon, lat, people))
+    ).values_list("parent_id", "lon", "lat", "population"):
+        if parent and lon is not None and lat is not None and people:
+            villages[parent].append((lon, lat, people))
     west, south, east, north = _box(places, shapes)
     x, y = blind_spots.grid_between(west, south, east, north, STEP_M) if shapes else (np.empty(0), np.empty(0))
     parts: list[tuple[Floats, Floats, Floats, int]] = []
@@ -143,13 +144,16 @@ def ground() -> Ground:
         inside = shapely.contains_xy(shape, x, y) if shape is not None else np.zeros(len(x), np.bool_)
         if inside.any():
             parts.append((x[inside], y[inside], np.full(int(inside.sum()), total / int(inside.sum())), number))
-        elif shape is not None or place.lon is not None:
-            middle = shape.representative_point() if shape is not None else shapely.Point(place.lon, place.lat)
+        elif shape is not None or (place.lon is not None and place.lat is not None):
+            middle = (
+                shape.representative_point() if shape is not None else shapely.Point(place.lon or 0.0, place.lat or 0.0)
+            )
             parts.append((np.array([middle.x]), np.array([middle.y]), np.array([total]), number))
     if not parts:
         return Ground(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64), places, shapes)
     of = np.concatenate([np.full(len(part[0]), part[3], np.int64) for part in parts])
-    return Ground(*(np.concatenate([part[i] for part in parts]) for i in range(3)), of, places, shapes)  # type: ignore[arg-type]
+    east_of, north_of, people_at = (np.concatenate([part[i] for part in parts]) for i in (0, 1, 2))
+    return Ground(east_of, north_of, people_at, of, places, shapes)
 
 
 def _box(places: Sequence[Place], shapes: Mapping[int, Any]) -> tuple[float, float, float, float]:

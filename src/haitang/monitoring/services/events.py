@@ -18,6 +18,8 @@ from haitang.monitoring.models.alarms import OPEN
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
+TOLD = Colour.ORANGE.level
+"""From this colour on a rise of an event of several alarms has a line of its own in the journal; else the alarms' lines say it."""
 GAP = timedelta(hours=6)
 """An event without open alarms goes on for so long after its last change; what comes later is another event."""
 
@@ -69,6 +71,7 @@ def _follow(episode: Episode, alarm: Alarm, at: datetime, by: Actor) -> None:
     colour = Colour(alarm.colour)
     if colour.level > episode.level:
         episode.peak_colour, episode.level = colour, colour.level
+    if colour.level > before.level and colour.level >= TOLD and episode.alarm_count > 1:
         hazard = Hazard(episode.hazard)
         where = f"{episode.place.name_zh}" if episode.place else ""
         where_en = (episode.place.name_en or episode.place.name_zh) if episode.place else ""

@@ -77,6 +77,12 @@ def evidence(space: Space, user: Any = None) -> list[Alarm]:
     return list(rows.select_related("series", "place__parent", "station").order_by("opened_at", "pk")[:5000])
 
 
+def shown_by(chain: Chain, alarms: Sequence[Alarm]) -> set[str]:
+    """Which nodes of the chain these alarms show."""
+    rows = {(each.series.quantity, Colour(each.peak_colour).level, 0.0) for each in alarms}
+    return set(chains.observed(chain.graph, sorted(rows)))
+
+
 def present(space: Space, chain: Chain, alarms: Sequence[Alarm] | None = None, *, user: Any = None) -> Present:
     """The chain as it stands now. Three queries and some tens of milliseconds."""
     moment = now(space)

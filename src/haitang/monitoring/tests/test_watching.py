@@ -112,7 +112,13 @@ def test_a_person_says_that_it_has_come_or_puts_it_away(chain, rule, depth, town
 
 def test_two_townships_are_the_district(chain, rule, depth, town):
     space = make.exercise()
-    other = make.rule(make.series(make.station(make.place(parent=town.parent)), quantity="rain"), blue=10.0, yellow=20.0, orange=30.0, red=40.0)
+    other = make.rule(
+        make.series(make.station(make.place(parent=town.parent)), quantity="rain"),
+        blue=10.0,
+        yellow=20.0,
+        orange=30.0,
+        red=40.0,
+    )
     make.send(space, rule.series, (0, 45.0))
     make.send(space, other.series, (1, 45.0))
     services.look_ahead(space)

@@ -19,8 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from haitang.accounts.verbs import may
@@ -33,6 +32,7 @@ from haitang.monitoring.models import Alarm, AlarmKind, AlarmState, Colour, Epis
 from haitang.monitoring.models.alarms import OPEN
 from haitang.monitoring.views.stations import centre, look, space_of
 from haitang.obligations import services as obligations
+from haitang.obligations.models import Obligation
 from haitang.registry.sheets import Head, write_csv, write_xlsx
 from haitang.spaces.clock import now
 
@@ -43,11 +43,11 @@ TABS = {"open": OPEN, "shelved": OPEN, "cleared": (AlarmState.CLEARED,), "closed
 SORTS = {
     "opened": ("-opened_at", "-pk"), "oldest": ("opened_at", "pk"), "station": ("station__code", "-pk"), "place": ("place__path", "-level", "-pk"),
 }  # fmt: skip
-SORT_LABELS = (("", _lazy("Gravest first")), ("opened", _lazy("Newest first")), ("oldest", _lazy("Oldest first")), ("station", _lazy("By station")), ("place", _lazy("By place")))  # fmt: skip
+SORT_LABELS = (("", gettext_lazy("Gravest first")), ("opened", gettext_lazy("Newest first")), ("oldest", gettext_lazy("Oldest first")), ("station", gettext_lazy("By station")), ("place", gettext_lazy("By place")))  # fmt: skip
 EXPORTED = (
-    (_lazy("Code"), 14), (_lazy("Station"), 24), (_lazy("What"), 28), (_lazy("Place"), 16), (_lazy("Colour"), 8), (_lazy("Highest colour"), 8), (_lazy("First value"), 10),
-    (_lazy("Peak"), 10), (_lazy("Unit"), 8), (_lazy("Threshold"), 10), (_lazy("State"), 12), (_lazy("Opened"), 20), (_lazy("Time of peak"), 20), (_lazy("Acknowledged"), 20),
-    (_lazy("Acknowledged by"), 14), (_lazy("Cleared"), 20), (_lazy("Closed"), 20), (_lazy("Assigned to"), 24), (_lazy("Shelved until"), 20), (_lazy("Reason for shelving"), 30),
+    (gettext_lazy("Code"), 14), (gettext_lazy("Station"), 24), (gettext_lazy("What"), 28), (gettext_lazy("Place"), 16), (gettext_lazy("Colour"), 8), (gettext_lazy("Highest colour"), 8), (gettext_lazy("First value"), 10),
+    (gettext_lazy("Peak"), 10), (gettext_lazy("Unit"), 8), (gettext_lazy("Threshold"), 10), (gettext_lazy("State"), 12), (gettext_lazy("Opened"), 20), (gettext_lazy("Time of peak"), 20), (gettext_lazy("Acknowledged"), 20),
+    (gettext_lazy("Acknowledged by"), 14), (gettext_lazy("Cleared"), 20), (gettext_lazy("Closed"), 20), (gettext_lazy("Assigned to"), 24), (gettext_lazy("Shelved until"), 20), (gettext_lazy("Reason for shelving"), 30),
 )  # fmt: skip
 
 
@@ -215,11 +215,11 @@ def alarm(request: HttpRequest, pk: int) -> HttpResponse:
         "state": AlarmState(found.state),
         "may": {
             name: may(request.user, f"monitoring.{name}")
-            for name in ("acknowledge", "comment", "assign", "close", "shelve")
+            for name in ("acknowledge", "comment", "assign", "close", "shelve", "reset")
         },
         "shelve": ShelveForm(),
-        "obligations": obligations.for_subject(found)
-        .visible_to(request.user)
+        "obligations": Obligation.objects.visible_to(request.user)
+        .filter(pk__in=obligations.for_subject(found).values("pk"))
         .select_related("owner", "person", "place"),
         "around": around,
         "own": surroundings.drawn(around),

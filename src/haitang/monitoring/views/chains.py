@@ -31,6 +31,9 @@ def chains(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     space = space_of(request)
     listed = list(Chain.objects.visible_to(request.user).filter(is_active=True))
+    evidence = watching.evidence(space, request.user)
+    # Without a wish the chain of which most was observed.
+    listed.sort(key=lambda each: (-len(watching.shown_by(each, evidence)), each.code))
     chosen = next((each for each in listed if each.code == request.GET.get("chain")), listed[0] if listed else None)
     items = (
         WatchItem.objects.visible_to(request.user)
@@ -43,7 +46,7 @@ def chains(request: HttpRequest) -> HttpResponse:
         "may_settle": may(request.user, "monitoring.settle"),
     }  # fmt: skip
     if chosen:
-        here = watching.present(space, chosen, watching.evidence(space, request.user), user=request.user)
+        here = watching.present(space, chosen, evidence, user=request.user)
         context |= {"drawing": ahead.drawing(here), "chances": ahead.chances(here), "markers": MARKERS}
     part = request.headers.get("HX-Target") == "chain"
     return render(request, "monitoring/parts/chain.html" if part else "monitoring/chains.html", context)
@@ -79,5 +82,5 @@ def blind_spots(request: HttpRequest) -> HttpResponse:
     km = given.cleaned_data.get("km") if valid else None
     k = given.cleaned_data.get("k") if valid else None
     found = unwatched.survey(look(request), people, kind, km=km or unwatched.REACH_KM[kind], k=3 if k is None else k)
-    context = {"kinds": kinds, "survey": found, "form": given, "most": unwatched.LISTED}
+    context = {"kinds": kinds, "survey": found, "k": 3 if k is None else k, "every_kind": StationKind}
     return render(request, "monitoring/blind_spots.html", context)
