@@ -326,7 +326,6 @@ def _colours(
         timed = rules.timer[rule] >= 0
     n = len(rule)
     first, final, start = _runs(rule)
-    index = np.arange(n)[:, None]
     meets, back = _compare(rules, rule, when, value)
     since = _since(meets, state.since_ms[rule], when, start)
     fire = meets & (when[:, None] - since >= rules.hold_ms[rule][:, None])
@@ -339,8 +338,11 @@ def _colours(
         leave = np.where(timed[:, None], rules.leave_ms[slot], 0)
         off = back & (when[:, None] - began >= leave)
     off = off & ~rules.latch[rule][:, None]
-    event = np.maximum.accumulate(np.where(fire | off, index, -1), axis=0)
-    raised = np.where(event >= start, np.take_along_axis(fire, np.maximum(event, 0), axis=0), state.raised[rule])
+    if first.all():  # each rule once, as when all series tick: nothing runs over the pairs
+        raised = (state.raised[rule] | fire) & ~off
+    else:
+        event = np.maximum.accumulate(np.where(fire | off, np.arange(n)[:, None], -1), axis=0)
+        raised = np.where(event >= start, np.take_along_axis(fire, np.maximum(event, 0), axis=0), state.raised[rule])
     level = (raised * _COLOURS).max(axis=1)
 
     before = np.where(first, state.level[rule], np.concatenate([np.zeros(1, np.int8), level[:-1]]))
@@ -389,8 +391,10 @@ def _compare(rules: RuleSet, rule: Ints, when: Ints, value: Floats) -> tuple[Boo
 
 
 def _since(holds: Bools, carried: Ints, when: Ints, start: Ints) -> Ints:
-    """[n,4] since when something has held without a break; `carried` is what the state knew of it."""
+    """[n,4] since when something that holds has done so without a break; `carried` is what the state knew of it."""
     n = len(when)
+    if start[-1, 0] == n - 1 and start[0, 0] == 0 and bool((start[:, 0] == np.arange(n)).all()):
+        return np.where(holds & (carried != NEVER), carried, when[:, None])
     broken = np.maximum.accumulate(np.where(holds, -1, np.arange(n)[:, None]), axis=0)
     return np.where(
         broken >= start,
@@ -406,23 +410,25 @@ def _with_ends(
     first, _final, start = _runs(rule)
     timed = rules.timer[rule] >= 0
     slot = rules.timer[rule]
-    meets, back = _compare(rules, rule, when, value)
-    since = _since(meets, state.since_ms[rule], when, start)
-    began = _since(back, np.where(timed[:, None], state.back_ms[slot], NEVER), when, start)
-    hold, leave = rules.hold_ms[rule][:, None], np.where(timed[:, None], rules.leave_ms[slot], 0)
-    # For each pair: what ends between it and the next of its rule ...
-    following = np.flatnonzero(timed[1:] & ~first[1:])
-    upto = when[following + 1][:, None]
     found = []
-    for holds, began_at, length in ((meets, since, hold), (back, began, leave)):
-        end = (began_at + length)[following]
-        row, _colour = hit = np.nonzero(holds[following] & (end > when[following][:, None]) & (end < upto))
-        found.append((following[row] + 1, end[hit], value[following[row]]))
+    if not first.all():
+        meets, back = _compare(rules, rule, when, value)
+        since = _since(meets, state.since_ms[rule], when, start)
+        began = _since(back, np.where(timed[:, None], state.back_ms[slot], NEVER), when, start)
+        # For each pair: what ends between it and the next of its rule ...
+        following = np.flatnonzero(timed[1:] & ~first[1:])
+        upto = when[following + 1][:, None]
+        hold, leave = rules.hold_ms[rule[following]][:, None], rules.leave_ms[slot[following]]
+        for holds, began_at, length in ((meets, since, hold), (back, began, leave)):
+            end = began_at[following] + length
+            row, _colour = hit = np.nonzero(holds[following] & (end > when[following][:, None]) & (end < upto))
+            found.append((following[row] + 1, end[hit], value[following[row]]))
     # ... and for a rule's first pair: what ends between the state's last and it.
     heads = np.flatnonzero(first & timed)
     mine = slot[heads]
     known, upto = state.held_ms[mine], when[heads][:, None]
-    for began_at, length in ((state.since_ms[rule[heads]], hold[heads]), (state.back_ms[mine], leave[heads])):
+    hold, leave = rules.hold_ms[rule[heads]][:, None], rules.leave_ms[mine]
+    for began_at, length in ((state.since_ms[rule[heads]], hold), (state.back_ms[mine], leave)):
         end = began_at + length
         passed = (began_at != NEVER) & (known != NEVER)[:, None] & (end > known[:, None]) & (end < upto)
         row, _colour = hit = np.nonzero(passed)
