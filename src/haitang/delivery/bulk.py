@@ -7,7 +7,7 @@ organisations, contact points, groups) falls away. COPY on PostgreSQL, executema
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -20,66 +20,70 @@ from haitang.delivery.outbox import priority
 from haitang.delivery.states import State
 
 CHUNK = 20_000
+VARIED = ("number", "name", "address", "language", "url", "key")
 # One recipient: address, language, own link.
 Row = tuple[str, str, str]
 
 
 def write(message: Message, channel: Channel, rows: Iterable[Row], at: datetime) -> int:
     """Write one delivery for each row, to members of the public; returns how many. In an exercise all are blocked."""
-    fields = [field for field in Delivery._meta.concrete_fields if not field.primary_key]
+    listed = [(number, *row) for number, row in enumerate(rows)]
+    # Keys in order: an index grows at its end, not everywhere. 80 bits that nobody can guess stand before the number.
+    prefix = os.urandom(10).hex()
     blocked = message.is_drill
-    sample = Delivery(
-        message=message, space_id=message.space_id, number=0, position=message.channels.index(channel.name), channel=channel.name,
-        priority=priority(message.colour, to_public=True), state=State.BLOCKED if blocked else State.QUEUED,
-        reason="drill_public" if blocked else "", next_at=None if blocked else max(at, message.not_before or at), created_at=at,
+    there = _like(message, channel, at, State.BLOCKED if blocked else State.QUEUED, "drill_public" if blocked else "")
+    none = there if blocked else _like(message, channel, at, State.FAILED, channel.missing)
+    lines = (
+        (number, address[:120], address[:500], language, url, f"{prefix}{number:012x}")
+        for number, address, language, url in listed if address
     )  # fmt: skip
-    constant = [field.get_db_prep_save(getattr(sample, field.attname), connection) for field in fields]
-    if connection.vendor == "postgresql":
-        constant = [getattr(sample, field.attname) for field in fields]
-    place = {field.attname: index for index, field in enumerate(fields)}
-    made = _lines(constant, place, rows, missing=channel.missing)
-    table, columns = (
-        connection.ops.quote_name(Delivery._meta.db_table),
-        [connection.ops.quote_name(f.column) for f in fields],
-    )
-    if connection.vendor == "postgresql":
-        return _copy(table, columns, [place["contact"]], made)
-    return _insert(table, columns, made)
+    written = _put(there, lines)
+    return written + _put(none, (
+        (number, "", "", language, url, f"{prefix}{number:012x}") for number, address, language, url in listed if not address
+    ))  # fmt: skip
 
 
-def _lines(constant: Sequence[Any], place: dict[str, int], rows: Iterable[Row], *, missing: str) -> Iterator[list[Any]]:
-    number_at, name_at, address_at = place["number"], place["name"], place["address"]
-    language_at, url_at, key_at = place["language"], place["url"], place["key"]
-    state_at, reason_at, next_at, failed_at = place["state"], place["reason"], place["next_at"], place["failed_at"]
-    created = constant[place["created_at"]]
-    blocked = constant[state_at] == State.BLOCKED
-    for number, (address, language, url) in enumerate(rows):
-        line = list(constant)
-        line[number_at], line[name_at], line[address_at] = number, address[:120], address[:500]
-        line[language_at], line[url_at], line[key_at] = language, url, os.urandom(16).hex()
-        if not address and not blocked:
-            line[state_at], line[reason_at], line[next_at], line[failed_at] = "failed", missing, None, created
-        yield line
+def _like(message: Message, channel: Channel, at: datetime, state: State, reason: str) -> Delivery:
+    """What all deliveries of one kind have in common."""
+    return Delivery(
+        message=message, space_id=message.space_id, number=0, position=message.channels.index(channel.name), channel=channel.name,
+        priority=priority(message.colour, to_public=True), state=state, reason=reason, created_at=at,
+        next_at=max(at, message.not_before or at) if state == State.QUEUED else None, failed_at=at if state == State.FAILED else None,
+    )  # fmt: skip
 
 
-def _insert(table: str, columns: Sequence[str], lines: Iterator[list[Any]]) -> int:
-    marks = ", ".join(["%s"] * len(columns))
-    query, number = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", 0  # noqa: S608 - names of our own model
+def _put(sample: Delivery, lines: Iterable[tuple[Any, ...]]) -> int:
+    """Insert rows that differ in VARIED only. What they share is written into the statement, not handed over for each."""
+    fields = [f for f in Delivery._meta.concrete_fields if not f.primary_key and f.attname not in VARIED]
+    shared = [field.get_db_prep_save(getattr(sample, field.attname), connection) for field in fields]
+    quote = connection.ops.quote_name
+    table, own = quote(Delivery._meta.db_table), [quote(name) for name in VARIED]
+    columns = ", ".join([*own, *(quote(str(field.column)) for field in fields)])
     with connection.cursor() as cursor:
-        while chunk := list(islice(lines, CHUNK)):
+        if connection.vendor == "postgresql":
+            return _copy(cursor, table, columns, own, shared, lines)
+        # SQLite writes its own literals, so that nothing is put together by hand.
+        literals = [cursor.execute("SELECT quote(%s)", [value]).fetchone()[0].replace("%", "%%") for value in shared]
+        values = ", ".join([*["%s"] * len(VARIED), *literals])
+        query, number, rows = f"INSERT INTO {table} ({columns}) VALUES ({values})", 0, iter(lines)  # noqa: S608
+        while chunk := list(islice(rows, CHUNK)):
             cursor.executemany(query, chunk)
             number += len(chunk)
-    return number
+        return number
 
 
-def _copy(table: str, columns: Sequence[str], as_json: Sequence[int], lines: Iterator[list[Any]]) -> int:
-    from psycopg.types.json import Jsonb
-
-    number, empty = 0, Jsonb({})
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:  # type: ignore[attr-defined]
+def _copy(
+    cursor: Any, table: str, columns: str, own: Sequence[str], shared: Sequence[Any], lines: Iterable[tuple[Any, ...]]
+) -> int:
+    """COPY what differs into a table of the transaction, then insert it with what is shared in one statement."""
+    number = 0
+    names = ", ".join(own)
+    cursor.execute(f"CREATE TEMP TABLE haitang_bulk ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA")  # noqa: S608
+    with cursor.copy(f"COPY haitang_bulk ({names}) FROM STDIN") as copy:
         for line in lines:
-            for index in as_json:
-                line[index] = empty
             copy.write_row(line)
             number += 1
+    marks = ", ".join([*own, *["%s"] * len(shared)])
+    cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {marks} FROM haitang_bulk ORDER BY number", shared)  # noqa: S608
+    cursor.execute("DROP TABLE haitang_bulk")
     return number

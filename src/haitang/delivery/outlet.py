@@ -208,7 +208,8 @@ class Outlet:
                 rest = until - time.monotonic()
                 if not (self._flights or self._crowds) or rest <= 0:
                     return moved
-                wait([*self._flights, *self._crowds], timeout=min(rest, SLICE_S), return_when=FIRST_COMPLETED)
+                under_way: list[Future[Any]] = [*self._flights, *self._crowds]
+                wait(under_way, timeout=min(rest, SLICE_S), return_when=FIRST_COMPLETED)
                 moved += self._land()
         finally:
             self._lock.release()
@@ -229,7 +230,8 @@ class Outlet:
             if not due.filter(channel=name).exists():
                 continue
             started += self._launch_many(channel, due.filter(channel=name, message__in_order=False), moment)
-            busy = sum(flight.channel is channel for flight in (*self._flights.values(), *self._crowds.values()))
+            busy = sum(flight.channel is channel for flight in self._flights.values())
+            busy += sum(crowd.channel is channel for crowd in self._crowds.values())
             room = min(limit - started, channel.concurrency - busy)
             if room > 0:
                 started += self._send(channel, self._claim(due.filter(channel=name), room, moment), moment)
