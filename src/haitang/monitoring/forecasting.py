@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from haitang.monitoring import forecast, skill, store
+from haitang.monitoring import corrections, forecast, skill, store
 from haitang.monitoring.alarms import at
-from haitang.monitoring.models import Colour, Outlook, Rule, Series
-from haitang.monitoring.rules import Aggregate, Direction, Floats
+from haitang.monitoring.models import Colour, Correction, Outlook, QualityFlag, ReadingFlag, Rule, Series
+from haitang.monitoring.rules import Aggregate, Direction, Floats, Ints
 from haitang.monitoring.skill import Skill
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
@@ -76,7 +76,7 @@ def _refresh(space: Space, moment: datetime, kind: Kind, series: Sequence[Series
     end_ms = round(moment.timestamp() * 1000) // step_ms * step_ms
     steps = kind.days * 24 * PER_HOUR
     start_ms = end_ms - (steps - 1) * step_ms
-    which, time, value = store.read_many(space.pk, [each.pk for each in series], start_ms - step_ms + 1, end_ms + 1)
+    which, time, value = _usable(space, [each.pk for each in series], start_ms - step_ms + 1, end_ms + 1)
     grids = []
     for each in series:
         a, b = np.searchsorted(which, each.pk, "left"), np.searchsorted(which, each.pk, "right")
@@ -100,6 +100,31 @@ def _refresh(space: Space, moment: datetime, kind: Kind, series: Sequence[Series
         update_fields=["method", "made_at", "start_ms", "step_s", "due_at", "middle", "low", "high", "skill"],
     )  # fmt: skip
     return len(made)
+
+
+def _usable(space: Space, ids: Sequence[int], start_ms: int, end_ms: int) -> tuple[Ints, Ints, Floats]:
+    """Readings as corrected, without those that failed."""
+    which, time, value = store.read_many(space.pk, ids, start_ms, end_ms)
+    failed = ReadingFlag.objects.filter(
+        space_id=space.pk, series_id__in=ids, time_ms__gte=start_ms, time_ms__lt=end_ms, flag=QualityFlag.FAIL
+    ).values_list("series_id", "time_ms")
+    if failed:
+        bad = np.array([(series << 42) | when for series, when in failed], np.int64)
+        used = ~np.isin((which << 42) | time, bad)
+        which, time, value = which[used], time[used], value[used]
+    corrected = set(
+        Correction.objects.filter(space=space, series__in=ids, withdrawn_at=None).values_list("series", flat=True)
+    )
+    if not corrected:
+        return which, time, value
+    parts = []
+    for id_ in np.unique(which).tolist():
+        mine = time[which == id_], value[which == id_]
+        if id_ in corrected:
+            mine = corrections.applied(corrections.of(space, id_, start_ms, end_ms), *mine)
+        parts.append((np.full(len(mine[0]), id_, np.int64), *mine))
+    columns = list(zip(*parts, strict=True))
+    return np.concatenate(columns[0]), np.concatenate(columns[1]), np.concatenate(columns[2])
 
 
 def _hourly(values: Floats) -> Floats:
@@ -178,8 +203,8 @@ def _outlook(values: Floats, hours: Floats, said: dict[str, Floats], paths: dict
         wanted = forecast.TIDE if best == "tide" else forecast.DAILY
         middle = forecast.tidal_now(values[0], hours, PATH, 1 / PER_HOUR, wanted=wanted)
     known, at_ = np.append(0, HORIZONS), PATH.astype(np.float64)
-    lower = middle + np.interp(at_, known, np.append(0.0, low))
-    upper = middle + np.interp(at_, known, np.append(0.0, high))
+    lower = middle + np.interp(at_, known, np.append(low[0] / 2, low))
+    upper = middle + np.interp(at_, known, np.append(high[0] / 2, high))
     if kind.floor is not None:
         middle, lower, upper = (np.maximum(x, kind.floor) for x in (middle, lower, upper))
     stated = {str(h): _stated(each) for h, each in zip(HORIZONS_H, judged, strict=True)}

@@ -10,6 +10,7 @@ flat-line test.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -35,7 +36,7 @@ DEFAULTS: Mapping[str, tuple[Limits, str]] = MappingProxyType(
         "surge": (Limits(spike_suspect=0.4, spike_fail=1.5, rate_suspect=3.0, rate_fail=10.0), ESTIMATE),
         "water_depth": (Limits(spike_suspect=0.3, spike_fail=1.0), ESTIMATE),
         "groundwater_level": (Limits(spike_suspect=0.5, spike_fail=2.0, rate_suspect=1.0, rate_fail=5.0), ESTIMATE),
-        "rain": (Limits(suspect_high=25.0, fail_high=60.0), "estimate: more in five minutes than the record of its kind"),
+        "rain": (Limits(suspect_high=25.0, fail_high=60.0), "estimate for five minutes; longer spans by the square root of time (Jennings 1950, Mon. Wea. Rev. 78, 4-5)"),
         "air_temperature": (
             Limits(
                 suspect_low=-25, suspect_high=45, spike_suspect=3.0, spike_fail=8.0, rate_suspect=36.0, rate_fail=100.0,
@@ -62,6 +63,13 @@ DEFAULTS: Mapping[str, tuple[Limits, str]] = MappingProxyType(
 def default(quantity: str, interval_s: float) -> Limits:
     """The limits of a quantity for a series that reports so often."""
     limits = DEFAULTS[quantity][0] if quantity in DEFAULTS else Limits()
+    if quantity == "rain":
+        longer = math.sqrt(interval_s / 300)
+        limits = replace(limits, suspect_high=25.0 * longer, fail_high=60.0 * longer)
+    elif interval_s > 900 and limits.spike_suspect is not None and limits.spike_fail is not None:
+        # A tide or a front moves further between readings that lie further apart.
+        longer = interval_s / 900
+        limits = replace(limits, spike_suspect=limits.spike_suspect * longer, spike_fail=limits.spike_fail * longer)
     return replace(
         limits, interval_s=interval_s, ahead_suspect_s=ORDER.ahead_suspect_s, late_suspect_s=ORDER.late_suspect_s,
         gap_suspect_s=max(3 * interval_s, 60.0), near_age_s=max(3 * interval_s, 600.0),

@@ -15,8 +15,21 @@ from haitang.monitoring.quantities import figure
 LOCAL = "%Y-%m-%dT%H:%M"
 
 
+class MonthsField(forms.JSONField):
+    """Twelve pairs; nothing is shown as nothing."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """As text."""
+        return super().prepare_value(value) if value else ""
+
+
 class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]
     """Limits of the tests; an empty field takes what is shown in grey."""
+
+    climatology = MonthsField(
+        label=_("lowest and highest by month"), required=False, help_text=_("Twelve pairs [lowest, highest], January first; or empty."),
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "[[1.0, 4.2], ...]"}),
+    )  # fmt: skip
 
     class Meta:
         model = QualityLimits
@@ -27,9 +40,6 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in NUMBERS:
             value = getattr(base, name)
             self.fields[name].widget.attrs["placeholder"] = "—" if value is None else figure(value, 4)
-        self.fields["climatology"].required = False
-        self.fields["climatology"].widget = forms.Textarea(attrs={"rows": 2, "placeholder": "[[1.0, 4.2], ...]"})
-        self.fields["climatology"].help_text = _("Twelve pairs [lowest, highest], January first; or empty.")
 
     def clean_climatology(self) -> Any:
         """Nothing is an empty list."""

@@ -9,8 +9,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from haitang.accounts.actors import SYSTEM
 from haitang.accounts.roles import Role
-from haitang.monitoring import forecasting
+from haitang.monitoring import forecasting, services
 from haitang.monitoring.models import Outlook
 from haitang.monitoring.tests import factories as make
 from haitang.spaces.middleware import SESSION_KEY
@@ -76,3 +77,16 @@ def test_a_threshold_ahead_is_named_with_time_and_skill_and_one_without_skill_is
     made.skill = {"1": {"score": -0.1}}
     assert forecasting.crossings(space, [made]) == {}
     assert forecasting.usable_h(made) == 0
+
+
+def test_failed_readings_are_left_out_and_corrections_are_taken(scene):
+    space, series = scene["space"], scene["series"]
+    start, end = make.T0_S * 1000, (make.T0_S + 3 * 86_400) * 1000
+    before = len(forecasting._usable(space, [series.pk], start, end)[0])
+    make.send(space, series, (2890, 9.0))
+    assert len(forecasting._usable(space, [series.pk], start, end)[0]) == before
+    given = {"start": make.T0, "end": make.T0 + timedelta(hours=1), "kind": "offset", "value": 1.0, "reason": "x"}
+    services.correct_readings(series, space=space, by=SYSTEM, **given)
+    which, _time, value = forecasting._usable(space, [series.pk], start, end)
+    assert (which == series.pk).all()
+    assert value[:8].tolist() == pytest.approx([3.4, 3.4, 3.4, 3.401, 3.401, 3.402, 3.402, 2.403], abs=2e-3)

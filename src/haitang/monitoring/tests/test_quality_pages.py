@@ -39,7 +39,7 @@ def client(scene, role=Role.DEPARTMENT):
 def test_the_worst_series_are_listed_with_their_share_by_day(scene):
     page = client(scene).get(reverse("monitoring:quality"))
     assert page.status_code == 200
-    (line,) = page.context["lines"]
+    ((line, _by_day),) = page.context["lines"]
     assert line.series == scene["series"]
     assert (line.whole.total, line.whole.fail) == (5, 2)
     assert scene["other"].code not in page.content.decode()

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from haitang.monitoring import quality, quality_loop
 from haitang.monitoring.quality import NEVER, Flag, LimitError, Limits, Memory, Plan, Test
+from haitang.monitoring.quality_defaults import default
+from haitang.monitoring.quantities import QUANTITIES
 
 # Flags that ioos_qc 3.0.0 (Apache-2.0) gave this series; `benchmarks/quality.py --expect` makes the file anew.
 EXPECTED = json.loads((Path(__file__).parent / "data/ioos_qc_flags.json").read_text())
@@ -200,3 +202,11 @@ def test_limits_that_contradict_each_other_are_refused(fields, name):
     with pytest.raises(LimitError) as error:
         Limits(**fields).check()
     assert error.value.name == name
+
+
+def test_built_in_limits_are_consistent_and_grow_with_the_interval():
+    for quantity in QUANTITIES:
+        for interval in (60, 300, 3600, 86_400):
+            default(quantity, interval).check()
+    assert default("rain", 3600).fail_high == pytest.approx(60 * 12**0.5)
+    assert default("tide_level", 3600).spike_suspect == pytest.approx(1.2)

@@ -68,11 +68,12 @@ def index(request: HttpRequest) -> HttpResponse:
     page = Paginator(quality_queries.worst(found), PAGE).get_page(request.GET.get("page"))
     series = rows.in_bulk(page.object_list)
     lines = quality_queries.lines(space, [series[pk] for pk in page.object_list], last, min(days, 7))
+    shown = [at(quality_queries.day_start(last - back)) for back in reversed(range(min(days, 7)))]
     context = {
-        "page": page, "lines": lines, "given": given, "spans": SPANS, "kinds": StationKind, "flags": BAD,
+        "page": page, "lines": [(line, list(zip(shown, line.days, strict=True))) for line in lines], "given": given, "spans": SPANS, "kinds": StationKind, "flags": BAD,
         "suspect": total[QualityFlag.SUSPECT], "fail": total[QualityFlag.FAIL], "series_count": rows.count(),
         "with_findings": page.paginator.count, "may_set": may(request.user, "monitoring.set_quality"),
-        "days": [at(quality_queries.day_start(last - back)) for back in reversed(range(min(days, 7)))],
+        "days": shown,
         "query": request.GET.urlencode(),
     }  # fmt: skip
     return render(request, "monitoring/quality.html", context)
