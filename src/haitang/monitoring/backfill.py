@@ -12,7 +12,7 @@ import logging
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -84,6 +84,9 @@ def _table(file: BinaryIO) -> Iterator[Sequence[Any]]:
         yield from reader
     except (csv.Error, UnicodeDecodeError) as error:
         raise BatchError("malformed", f"Line {reader.line_num + 1} is not CSV in {encoding}: {error}") from None
+    finally:
+        with suppress(ValueError):  # the file is closed already
+            text.detach()  # or the file would be closed with the reader, and could not say any more how far it is
 
 
 def _encoding(file: BinaryIO) -> str:

@@ -1,6 +1,6 @@
 """One connection as a machine without sockets: bytes go in; messages, answers and the end of it come out. Pure.
 
-The owner calls `feed` with what arrived, then looks at `connect` (somebody wants in: `accept` or `refuse` him), takes
+The owner calls `feed` with what arrived, then looks at `connect` (somebody wants in: `accept` or `end` him), takes
 `runs` (messages in their order), sends `out`, and closes when `ended` is set. Messages are acknowledged by the owner.
 """
 
@@ -157,10 +157,6 @@ class Link:
         self._keep(b"", 2)
         if rest:
             self.feed(rest)
-
-    def refuse(self, reason: Reason, text: str = "") -> None:
-        """Do not let the client in."""
-        self._end(reason, text)
 
     # -- signed in ----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 V311, V5 = 4, 5
-DELAYED = 1
 
 
 class Kind(IntEnum):

@@ -268,23 +268,23 @@ def test_a_keeper_puts_a_connector_on_record_and_switches_it(client):
     client.force_login(keeper)
     assert client.get(reverse("monitoring:connector_new")).status_code == 200
     given = {"code": "W1", "name_zh": "气象局", "kind": "json", "url": "https://w.example/x", "interval_s": 60, "utc_offset": "+08:00",
-             "mapping": "v = A", "time_path": "t", "header": "Authorization", "secret": "Bearer s3", "is_active": "on"}  # fmt: skip
+             "mapping": "v = A", "time_path": "t", "header": "Authorization", "secret": "Bearer geheimes-wort", "is_active": "on"}  # fmt: skip
     bad = client.post(reverse("monitoring:connector_new"), {**given, "mapping": "v", "url": "ftp://x"})
     assert set(bad.context["form"].errors) >= {"mapping", "url"}
     client.post(reverse("monitoring:connector_new"), given)
     made = Connector.objects.get()
     page = client.get(made.get_absolute_url()).content.decode()
-    assert "气象局" in page and "s3" not in page
-    assert "s3" not in client.get(reverse("monitoring:connector_edit", args=[made.pk])).content.decode()
+    assert "气象局" in page and "geheimes-wort" not in page
+    assert "geheimes-wort" not in client.get(reverse("monitoring:connector_edit", args=[made.pk])).content.decode()
     client.post(reverse("monitoring:connector_edit", args=[made.pk]), {**given, "secret": "", "interval_s": 90})
     made.refresh_from_db()
-    assert (made.secret, made.interval_s) == ("Bearer s3", 90)
+    assert (made.secret, made.interval_s) == ("Bearer geheimes-wort", 90)
     client.post(reverse("monitoring:connector_pull", args=[made.pk]))
     client.post(reverse("monitoring:connector_switch", args=[made.pk]), {"on": "0"})
     made.refresh_from_db()
     assert not made.is_active and pull.due(4) == []
     assert "气象局" in client.get(reverse("monitoring:connectors")).content.decode()
-    assert not any("s3" in json.dumps(each.after) for each in Entry.objects.all())
+    assert not any("geheimes-wort" in json.dumps(each.after) for each in Entry.objects.all())
     client.force_login(make.user(Role.TOWNSHIP, make.organisation(make.place())))
     assert client.get(reverse("monitoring:connectors")).status_code == 403
     assert client.post(reverse("monitoring:connector_switch", args=[made.pk]), {"on": "1"}).status_code in {403, 404}

@@ -42,6 +42,7 @@ def _own_place(tmp_path, monkeypatch):
     monkeypatch.setattr(status, "path", lambda: tmp_path / "status.json")
     monkeypatch.setattr(server, "LOOK_S", 0.05)
     monkeypatch.setattr(server, "RETRY_S", 0.05)
+    monkeypatch.setattr(server, "KNOWN_S", -1.0)
     Space.live()
 
 
