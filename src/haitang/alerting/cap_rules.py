@@ -216,9 +216,9 @@ def _utc(text: str | None, where: str) -> Iterator[Raw]:
 
 
 def _html(text: str | None, where: str) -> Iterator[Raw]:
-    if text and _TAG.search(text):
+    if text and "<" in text and _TAG.search(text):
         yield "TEXT_CONTAINS_HTML_TAGS", where, text
-    if text and _ENTITY.search(text):
+    if text and "&" in text and _ENTITY.search(text):
         yield "TEXT_CONTAINS_HTML_ENTITIES", where, text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 BEIJING: Final = timezone(timedelta(hours=8))
@@ -13,6 +14,7 @@ _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)([+-])(\d\d):(\d\
 Point = tuple[float, float]
 
 
+@lru_cache(maxsize=4096)
 def instant(text: str) -> datetime | None:
     """Read a CAP time (`2024-09-15T08:00:00+08:00`); None where the text is no such time. Keeps the offset."""
     match = _TIME.fullmatch(text)
@@ -93,12 +95,13 @@ class Circle(NamedTuple):
 
 def circle(text: str) -> Circle | None:
     """Read `lat,lon radius`; None where it is something else."""
-    parts = text.split()
-    centre = polygon(parts[0]) if len(parts) == 2 else None
+    centre, _space, radius = text.strip().partition(" ")
+    lat, comma, lon = centre.partition(",")
     try:
-        return Circle(*centre[0], float(parts[1])) if centre else None
+        return Circle(float(lat), float(lon), float(radius)) if comma else None
     except ValueError:
-        return None
+        parts = text.split()  # parted by a line or a tab
+        return circle(" ".join(parts)) if len(parts) == 2 and text != " ".join(parts) else None
 
 
 def as_utc(moment: datetime) -> datetime:

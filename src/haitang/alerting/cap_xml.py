@@ -5,8 +5,11 @@ What comes in is parsed without document type, entities or network and within li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from lxml import etree
@@ -32,6 +35,13 @@ def parse(data: bytes) -> tuple[Alert, list[Finding]]:
     """
     root = _root(data)
     namespace, _, _name = str(root.tag)[1:].partition("}")
+    if namespace == schema.NAMESPACE:
+        # Most messages are right: those are read without looking for words about what is wrong.
+        try:
+            return _plain_reading(root), []
+        except _Unusual:
+            pass
+    _refuse_excess(root)
     reader = _Reader(namespace)
     alert = reader.compound(root, "alert", "/alert")
     if namespace in schema.OLD_NAMESPACES:
@@ -46,21 +56,29 @@ def _root(data: bytes) -> etree._Element:
     head = data.replace(b"\0", b"")
     if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
         raise CapUnreadable(Finding("DOCUMENT_TYPE", "/"))
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, attribute_defaults=False,
-        huge_tree=False, remove_comments=True, remove_pis=True, collect_ids=False,
-    )  # fmt: skip
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as error:
         raise CapUnreadable(Finding("NOT_XML", "/", str(error)[:200])) from error
     if getattr(root.getroottree().docinfo, "doctype", ""):
         raise CapUnreadable(Finding("DOCUMENT_TYPE", "/"))
-    _refuse_excess(root)
-    known = {schema.NAMESPACE, *schema.OLD_NAMESPACES}
-    if root.tag not in {f"{{{namespace}}}alert" for namespace in known}:
+    if root.tag not in _ROOTS:
         raise CapUnreadable(Finding("NOT_CAP", "/", str(root.tag)[:200]))
     return root
+
+
+_LOCAL: Final = threading.local()
+
+
+def _parser() -> etree.XMLParser:
+    """The hardened parser, one for each thread: making one costs as much as parsing a message."""
+    found: etree.XMLParser | None = getattr(_LOCAL, "parser", None)
+    if found is None:
+        found = _LOCAL.parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, attribute_defaults=False,
+            huge_tree=False, remove_comments=True, remove_pis=True, collect_ids=False,
+        )  # fmt: skip
+    return found
 
 
 def _refuse_excess(root: etree._Element) -> None:
@@ -70,6 +88,136 @@ def _refuse_excess(root: etree._Element) -> None:
         count += event == "start"
         if depth > MAX_DEPTH or count > MAX_ELEMENTS:
             raise CapUnreadable(Finding("TOO_DEEP", "/", f"{depth} / {count}"))
+
+
+class _Unusual(Exception):
+    """Something that the plain reading does not know; the thorough one says what."""
+
+
+class _Lines(Mapping[str, int]):
+    """Where everything of a message stands, worked out when somebody asks: a message without findings is never asked."""
+
+    def __init__(self, root: etree._Element) -> None:
+        self._root = root
+        self._found: dict[str, int] | None = None
+
+    def _all(self) -> dict[str, int]:
+        if self._found is None:
+            reader = _Reader(schema.NAMESPACE)
+            reader.compound(self._root, "alert", "/alert")
+            self._found = reader.lines
+        return self._found
+
+    def __getitem__(self, xpath: str) -> int:
+        found = self._root
+        for step in xpath.split("/")[2:]:
+            name, _, number = step.rstrip("]").partition("[")
+            children = found.iterchildren(f"{{{schema.NAMESPACE}}}{name}")
+            below = next(islice(children, int(number or 1) - 1, None), None) if (number or "1").isdigit() else None
+            if below is None:
+                raise KeyError(xpath)
+            found = below
+        return _line(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+# What the plain reading needs of each row of the grammar: attribute, whether there may be many, class of a compound, check.
+_Slot = tuple[str, bool, str, Callable[[str], bool] | None]
+
+
+def _slots(kind: str) -> dict[Any, _Slot]:
+    return {
+        f"{{{schema.NAMESPACE}}}{row.tag}": (row.attribute, row.many, row.of, row.check) for row in schema.TYPES[kind]
+    }
+
+
+_SLOTS: Final = {kind: _slots(kind) for kind in schema.TYPES}
+# What each class starts from: none of the many, no optional one.
+_EMPTY: Final[dict[str, dict[str, Any]]] = {
+    kind: {row.attribute: () if row.many else "" if row.required or row.choices else None for row in rows}
+    for kind, rows in schema.TYPES.items()
+}
+_ROOTS: Final = frozenset(f"{{{namespace}}}alert" for namespace in (schema.NAMESPACE, *schema.OLD_NAMESPACES))
+_SIGNATURES: Final = f"{{{schema.SIGNATURE_NAMESPACE}}}*"
+_COUNT: Final[Any] = etree.XPath("count(//*)")
+_XS: Final = "http://www.w3.org/2001/XMLSchema"
+
+
+@cache
+def _grammar() -> etree.XMLSchema:
+    """The table of `cap_schema` as a schema that libxml2 checks: order, number, choices. Made once."""
+    types = []
+    for kind, rows in schema.TYPES.items():
+        parts = []
+        for row in rows:
+            needed = row.required or (bool(row.choices) and row.tag != "responseType")
+            bounds = f'minOccurs="{int(needed)}" maxOccurs="{"unbounded" if row.many else 1}"'
+            if row.choices:
+                values = "".join(f'<xs:enumeration value="{value}"/>' for value in row.choices)
+                own = f'<xs:simpleType><xs:restriction base="xs:string">{values}</xs:restriction></xs:simpleType>'
+                parts.append(f'<xs:element name="{row.tag}" {bounds}>{own}</xs:element>')
+            else:
+                parts.append(
+                    f'<xs:element name="{row.tag}" type="{"c:" + row.of if row.of else "xs:string"}" {bounds}/>'
+                )
+        if kind == "alert":
+            some = f'<xs:any minOccurs="0" maxOccurs="unbounded" namespace="{schema.SIGNATURE_NAMESPACE}" processContents="skip"/>'
+            parts.append(some)
+        types.append(f'<xs:complexType name="{kind}"><xs:sequence>{"".join(parts)}</xs:sequence></xs:complexType>')
+    text = (
+        f'<xs:schema xmlns:xs="{_XS}" xmlns:c="{schema.NAMESPACE}" targetNamespace="{schema.NAMESPACE}"'
+        f' elementFormDefault="qualified"><xs:element name="alert" type="c:alert"/>{"".join(types)}</xs:schema>'
+    )
+    return etree.XMLSchema(etree.fromstring(text))
+
+
+def _plain_reading(root: etree._Element) -> Alert:
+    """Read a message that keeps to the grammar; _Unusual where it does not, or where anything has to be said."""
+    if not _grammar().validate(root):
+        raise _Unusual
+    signed = next(root.iterchildren(_SIGNATURES), None) is not None
+    if signed:
+        # libxml2 lets a signature stand anywhere, and what it holds is not part of the grammar.
+        first = next(root.iterchildren(_SIGNATURES))
+        if any(not str(each.tag).startswith(_SIGNATURES[:-1]) for each in first.itersiblings()):
+            raise _Unusual
+        _refuse_excess(root)
+    if _COUNT(root) > MAX_ELEMENTS:
+        raise _Unusual
+    made = _plain(root, "alert")
+    return Alert(**made, version="1.2", signed=signed, lines=_Lines(root))
+
+
+def _plain(element: etree._Element, kind: str) -> dict[str, Any]:
+    slots = _SLOTS[kind]
+    made = dict(_EMPTY[kind])
+    many: dict[str, list[Any]] = {}
+    for child in element:
+        slot = slots.get(child.tag)
+        if slot is None:
+            continue  # a signature
+        attribute, repeats, of, check = slot
+        if of:
+            value: Any = _CLASSES[of](**_plain(child, of))
+        else:
+            value = (child.text or "").strip(XML_SPACE)
+            if check is not None and not check(value):
+                raise _Unusual
+        if repeats:
+            if attribute in many:
+                many[attribute].append(value)
+            else:
+                many[attribute] = [value]
+        elif value or made[attribute] is not None:
+            made[attribute] = value
+    for attribute, values in many.items():
+        made[attribute] = tuple(values)
+    return made
 
 
 def _line(element: etree._Element) -> int:

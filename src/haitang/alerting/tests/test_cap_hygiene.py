@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from haitang.alerting import cap_xml
-from haitang.alerting.cap import CapUnreadable, parse
+from haitang.alerting.cap import CapUnreadable, build, parse
 
 NAMESPACE = 'xmlns="urn:oasis:names:tc:emergency:cap:1.2"'
 
@@ -66,3 +66,41 @@ def test_a_finding_knows_the_line_in_the_message() -> None:
     assert {f.xpath for f in findings if f.code == "MISSING_REQUIRED_ELEMENT"} == {
         "/alert/status", "/alert/msgType", "/alert/scope",
     }  # fmt: skip
+
+
+def test_the_quick_reading_and_the_thorough_one_say_the_same() -> None:
+    """A message without a fault is read quickly; whatever is changed in it, the thorough reading's word counts."""
+    import random
+
+    from haitang.alerting.tests.samples import alert, info
+
+    full = alert(infos=(info(), info(language="en-US", event="rainstorm", web="https://example.org/", resources=())))
+    data = build(full)
+    chance = random.Random(7)
+    lines = data.decode().splitlines(keepends=True)
+    for n in range(400):
+        text = list(lines)
+        if n:
+            for _ in range(chance.randint(1, 2)):
+                at = chance.randrange(2, len(text))
+                what = chance.randrange(5)
+                if what == 0:
+                    del text[at]
+                elif what == 1:
+                    text.insert(at, text[chance.randrange(2, len(text))])
+                elif what == 2:
+                    text[at] = text[at].replace(">", " x='1'>", 1)
+                elif what == 3:
+                    text[at] = text[at].replace("</", " y </", 1)
+                else:
+                    text[at] = text[at].replace("e", "x", 1)
+        changed = "".join(text).encode()
+        try:
+            root = cap_xml._root(changed)
+        except CapUnreadable:
+            continue
+        thorough = cap_xml._Reader("urn:oasis:names:tc:emergency:cap:1.2")
+        expected = thorough.compound(root, "alert", "/alert")
+        got, findings = parse(changed)
+        assert (got, findings) == (expected, thorough.findings), changed.decode()
+        assert {xpath: got.lines.get(xpath, 0) for xpath in expected.lines} == dict(expected.lines)
