@@ -20,7 +20,7 @@ LEAST = 0.05
 CONFIDENCE = {
     "cited": gettext_lazy("cited"), "expert": gettext_lazy("expert estimate"), "memory": gettext_lazy("from memory"), "demo": gettext_lazy("demonstration"),
 }  # fmt: skip
-WIDTH, HEIGHT, COLUMN, ROW, EDGE, TOP = 156, 54, 216, 82, 14, 16
+WIDTH, HEIGHT, COLUMN, ROW, EDGE, TOP = 146, 54, 188, 80, 14, 16
 ROUND = {"hazard": 4, "state": 24, "impact": 12}
 
 
