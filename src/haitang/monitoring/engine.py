@@ -439,14 +439,22 @@ def _primed(space: Space, rules: RuleSet, state: State, reach: Ints) -> State:
             state.last_ms[at], state.last_value[at] = last
     wider = (rules.slot >= 0) & (state.last_ms != NEVER)
     wider[wider] = rules.keep_ms[rules.slot[wider]] > reach[wider]
-    for at in np.flatnonzero(wider).tolist():
-        ring, newest = int(rules.slot[at]), int(state.last_ms[at])
-        begin = newest - int(rules.keep_ms[ring]) + 1
-        time, value = store.read(space.pk, int(rules.series_ids[at]), begin, newest + 1)
-        grow(state, len(time))
-        state.ring_ms[ring, : len(time)] = time
-        state.ring_micro[ring, : len(time)] = np.rint(value * MICRO).astype(np.int64)
-        state.ring_n[ring] = len(time)
+    rows = np.flatnonzero(wider)
+    begin = state.last_ms[rows] - rules.keep_ms[rules.slot[rows]] + 1
+    day = begin // store.DAY_MS
+    for each in np.unique(day).tolist():
+        # Many at once, of about one time: neighbours share chunks, and each is unpacked once.
+        for some in store.batches(np.flatnonzero(day == each).tolist(), 512):
+            ids, newest = rules.series_ids[rows[some]], state.last_ms[rows[some]]
+            series, time, value = store.read_many(space.pk, ids, int(begin[some].min()), int(newest.max()) + 1)
+            for k, of, last in zip(some, ids.tolist(), newest.tolist(), strict=True):
+                a, b = np.searchsorted(series, (of, of + 1)).tolist()
+                a, b = (a + np.searchsorted(time[a:b], (int(begin[k]), last + 1))).tolist()
+                ring = int(rules.slot[rows[k]])
+                grow(state, b - a)
+                state.ring_ms[ring, : b - a] = time[a:b]
+                state.ring_micro[ring, : b - a] = np.rint(value[a:b] * MICRO).astype(np.int64)
+                state.ring_n[ring] = b - a
     return state
 
 
