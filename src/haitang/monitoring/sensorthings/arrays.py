@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from haitang.monitoring.sensorthings import moments
 from haitang.monitoring.sensorthings.errors import StaError, bad
 
 MOST_ROWS = 50_000
+MOST_LEVELS, MOST_BYTES = 40, 64_000
+"""Of one JSON property: properties, parameters, a location."""
 EXTRAS = ("resultTime", "resultQuality", "validTime", "parameters")
 COMPONENTS = ("phenomenonTime", "result", *EXTRAS, "FeatureOfInterest/id", "FeatureOfInterest/@iot.id")
 OUT = ("id", "phenomenonTime", "result", *EXTRAS)
@@ -91,9 +95,28 @@ def extras(body: Mapping[str, Any]) -> dict[str, Any]:
                 raise bad(
                     f"{name} is {str(told[name])[:60]!r}; write a time such as 2024-09-15T08:00:00+08:00", name
                 ) from None
+    for name in ("resultQuality", "parameters"):
+        modest(told.get(name), name)
     if not isinstance(told.get("parameters", {}), dict):
         raise bad("parameters must be an object", "parameters")
     return told
+
+
+def modest(value: object, part: str) -> None:
+    """Refuse JSON that nobody could write out again: nested too deep, or too long."""
+    level: list[Any] = [value]
+    for _ in range(MOST_LEVELS):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            break
+    else:
+        raise bad(f"{part} is nested deeper than {MOST_LEVELS}", part)
+    if len(orjson.dumps(value)) > MOST_BYTES:
+        raise StaError(413, f"{part} has more than {MOST_BYTES} bytes", part)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def reference(given: object, part: str) -> int:

@@ -81,6 +81,8 @@ class Writer:
                 raise bad(f"{kind.name}.{name} must be an object", name)
             elif name in ("location", "feature") and not isinstance(value, dict | str):
                 raise bad(f"{kind.name}.{name} must be GeoJSON", name)
+        for name in ("properties", "unitOfMeasurement", "location", "feature", "metadata", "definition"):
+            arrays.modest(given.get(name), name)
         if "time" in given and kind.name == "HistoricalLocation":
             given["time"] = _instant(given["time"])
         return given

@@ -142,6 +142,11 @@ class Readings:
             found[sid][time] = Amendment(body, feature, gone)
         return found
 
+    def with_feature(self, record: int) -> list[int]:
+        """Series some of whose readings name this feature."""
+        rows = StaAmendment.objects.filter(space=self.world.space, feature=record)
+        return list(rows.order_by().values_list("series_id", flat=True).distinct())
+
     def by_stream(self, streams: Sequence[Node], options: Options) -> list[Page]:
         """A page of observations for each of these Datastreams."""
         self._amended = self.amendments(node.id for node in streams)

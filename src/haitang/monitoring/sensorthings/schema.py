@@ -95,3 +95,5 @@ CONFORMANCE: tuple[str, ...] = tuple(
     )
 )  # fmt: skip
 """What the root document claims. Not here, so not served: MultiDatastream, batch requests, Tasking."""
+BY_MQTT = _REQ + "create-observations-via-mqtt/observations-creation"
+"""Claimed where the platform's own MQTT endpoint is switched on."""

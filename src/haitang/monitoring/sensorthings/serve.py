@@ -105,7 +105,8 @@ class Server:
         if "station" in node.keys:
             streams = self.world.datastreams(stations=[node.keys["station"]])
             return self.readings.everywhere(streams, options, feature=0)
-        return self.readings.everywhere(self.world.datastreams(), options, feature=node.keys["record"])
+        streams = self.world.datastreams(self.readings.with_feature(node.keys["record"]))
+        return self.readings.everywhere(streams, options, feature=node.keys["record"])
 
     def finish(self, nodes: list[Node], options: Options) -> list[Node]:
         """Filter and order entities."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import functools
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from typing import Any
 from urllib.parse import parse_qsl
@@ -25,6 +27,7 @@ from django.views.decorators.http import require_http_methods
 from haitang.accounts import tokens
 from haitang.accounts.models import ApiToken
 from haitang.accounts.verbs import Forbidden, Refused
+from haitang.config.env import env
 from haitang.monitoring import api, door
 from haitang.monitoring.batch import MAX_BYTES, BatchError
 from haitang.monitoring.models.readings import Outcome
@@ -33,7 +36,7 @@ from haitang.monitoring.sensorthings.change import Writer, observe
 from haitang.monitoring.sensorthings.errors import StaError, bad
 from haitang.monitoring.sensorthings.options import Options
 from haitang.monitoring.sensorthings.paths import Path
-from haitang.monitoring.sensorthings.schema import CONFORMANCE, KINDS, VERSION
+from haitang.monitoring.sensorthings.schema import BY_MQTT, CONFORMANCE, KINDS, VERSION
 from haitang.monitoring.sensorthings.serve import Server
 from haitang.monitoring.sensorthings.world import Page, World
 from haitang.spaces.clock import now
@@ -139,6 +142,8 @@ def _body(request: HttpRequest) -> Any:
     length = request.headers.get("Content-Length", "")
     if (length.isdigit() and int(length) > MAX_BYTES) or len(request.body) > MAX_BYTES:
         raise StaError(413, f"The body has more than {MAX_BYTES} bytes; split it", "body")
+    if b"\\u0000" in request.body:
+        raise bad("The body holds a zero character", "body")
     try:
         return orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
@@ -151,12 +156,14 @@ def _body(request: HttpRequest) -> Any:
 def service(request: HttpRequest) -> HttpResponse:
     """The service root: its collections, and what it conforms to. Open to everybody; it tells nothing."""
     root = root_of(request)
-    return _json(
-        {
-            "value": [{"name": kind.plural, "url": f"{root}/{kind.plural}"} for kind in KINDS.values()],
-            "serverSettings": {"conformance": list(CONFORMANCE)},
-        }
-    )
+    settings: dict[str, Any] = {"conformance": list(CONFORMANCE)}
+    listen = env("HAITANG_MQTT_LISTEN")
+    if listen:
+        host, port = request.get_host().rsplit(":", 1)[0], str(listen).rpartition(":")[2]
+        settings["conformance"].append(BY_MQTT)
+        settings[BY_MQTT] = {"endpoints": [f"mqtt://{host}:{port}"]}
+    value = [{"name": kind.plural, "url": f"{root}/{kind.plural}"} for kind in KINDS.values()]
+    return _json({"value": value, "serverSettings": settings})
 
 
 @csrf_exempt
@@ -168,7 +175,8 @@ def resource(request: HttpRequest, resource: str) -> HttpResponse:
         raise StaError(414, f"The address is longer than {MOST_ADDRESS} characters", "path")
     path = paths.parse(resource)
     if request.method in ("GET", "HEAD"):
-        return _read(_reader(request), request, path)
+        with _in_one_go():
+            return _read(_reader(request), request, path)
     if request.method == "POST":
         return _create(request, path)
     return _alter(request, path)
@@ -184,6 +192,18 @@ def _given(request: HttpRequest) -> list[tuple[str, str]]:
     if any("\0" in value for _name, value in pairs):
         raise bad("The query holds a zero byte", "query")
     return pairs
+
+
+@contextlib.contextmanager
+def _in_one_go() -> Iterator[None]:
+    """No search for cycles while a large answer is made: there are none in it, and the search is a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _read(server: Server, request: HttpRequest, path: Path) -> HttpResponse:
@@ -275,7 +295,10 @@ def _create_entity(server: Server, token: ApiToken, path: Path, body: Any) -> in
             # From Things(1)/Datastreams a Datastream gets its Thing; a Location its Things.
             name = next(name for name, (to, _many) in kind.relations.items() if to == parent.kind.name)
             if kind.relations[name][1] and isinstance(body, dict):
-                body = {**body, name: [*body.get(name, []), {"@iot.id": parent.id}]}
+                inside = body.get(name, [])
+                if not isinstance(inside, list):
+                    raise bad(f"{name} must be a list", name)
+                body = {**body, name: [*inside, {"@iot.id": parent.id}]}
             else:
                 links[name] = parent.id
         return Writer(server, token).create(kind, body, links)

@@ -245,6 +245,25 @@ def test_a_datastream_that_measures_one_of_our_quantities_is_one_of_our_series(s
     assert Station.objects.get(pk=number).place != place  # no outline holds it: the keeper's own place
 
 
+def test_what_could_not_be_written_out_again_is_not_taken(sta):
+    """P1: nothing that one client sends breaks the answers of the others."""
+    deep: object = 1
+    for _ in range(100):
+        deep = [deep]
+    assert sta.post("Things", thing(properties={"deep": deep}), 400)["part"] == "properties"
+    assert sta.post("Things", thing(properties={"long": "x" * 70_000}), 413)["part"] == "properties"
+    assert sta.post("Things", thing("a\0b"), 400)["part"] == "body"
+    assert sta.post("Things", thing(Datastreams={"a": 1}), 400)["part"] == "Datastreams"
+    assert sta.post("Things", thing(colour="red"), 400)["part"] == "colour"
+    assert sta.post("Things", [1], 400)["code"] == 400
+    for body in (b"", b"{", b"[" * 2000, b"\xff"):
+        sta.ask("post", "Things", body, 400)
+    sta.ask("post", "Things", b" " * 5_000_000, 413)
+    sta.ask("post", "Things(1)", {}, 405)
+    sta.ask("patch", "Things", {}, 405)
+    assert sta.get("Things")["value"] == []
+
+
 @pytest.mark.parametrize(
     ("topic", "payload"),
     [
