@@ -27,6 +27,7 @@ from haitang.alerting.recipient_lists import Exposed, RecipientList
 from haitang.alerting.wording import Words
 from haitang.delivery import cell_broadcast
 from haitang.delivery import services as delivery
+from haitang.delivery.channel import CHANNELS
 from haitang.delivery.models import Delivery, Message
 from haitang.delivery.services import Recipient
 from haitang.delivery.states import State as DeliveryState
@@ -315,6 +316,11 @@ class Preview:
     people: int
     channels: dict[str, int]
     after_min: float
+
+    @property
+    def ways(self) -> list[tuple[Any, int]]:
+        """The channels by their names."""
+        return [(CHANNELS[name].label if name in CHANNELS else name, number) for name, number in self.channels.items()]
 
 
 def audience_preview(warning: Warning) -> list[Preview]:

@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from haitang.accounts.models import User
+from haitang.accounts.models import OrganisationKind, User
 from haitang.alerting import answers, composing, measure, verification
 from haitang.alerting.colours import Colour
 from haitang.alerting.dissemination import ANSWER
@@ -32,6 +32,8 @@ from haitang.spaces.models import Space
 
 Reader = User | AnonymousUser
 MOST = 2000
+# Told because of their office, wherever they sit.
+BY_OFFICE = frozenset({OrganisationKind.COMMAND, OrganisationKind.DEPARTMENT, OrganisationKind.GOVERNMENT})
 # What had begun before a warning is looked for so long before it.
 BEFORE = timedelta(days=1)
 
@@ -116,7 +118,7 @@ def measured(warning: Warning, user: Reader) -> Measured:
     townships = composing.townships_of(warning)
     rows = list(
         Delivery.objects.visible_to(user).filter(about(warning)).order_by().values_list(
-            "channel", "state", "delivered_at", "answered_at", "address", "organisation__place__path", "message__data"
+            "channel", "state", "delivered_at", "answered_at", "address", "organisation__place__path", "message__data", "organisation__kind"
         )
     )  # fmt: skip
     by_channel: dict[str, list[Any]] = defaultdict(list)
@@ -137,7 +139,13 @@ def measured(warning: Warning, user: Reader) -> Measured:
         located=len({row[4] for row in rows if row[4]}),
         reached=len({row[4] for row in rows if row[4] and row[1] in REACHED}),
         confirmed=sum(at is not None for at in done),
-        astray=len({row[4] for row in rows if row[1] in REACHED and row[5] and not _belongs(row[5], paths)}),
+        astray=len(
+            {
+                row[4]
+                for row in rows
+                if row[1] in REACHED and row[5] and row[7] not in BY_OFFICE and not _belongs(row[5], paths)
+            }
+        ),
         wave_s=_waves(start, rows),
     )
 
@@ -286,9 +294,11 @@ def of_year(space: Space, user: Reader, year: int, hazard: str = "") -> Year:
         rows = rows.filter(kind__hazard=hazard)
     warnings = list(rows.order_by("-published_at", "-pk")[:MOST])
     areas = _areas(warnings)
-    forecasts = _forecasts(warnings, areas, now(space))
+    # One present for all: what stands until now is not false yet.
+    at = now(space)
+    forecasts = _forecasts(warnings, areas, at)
     events, places, urls = _events(space, user, begin, end, hazard)
-    found = verification.by_hazard_and_rank(forecasts, events, until=now(space))
+    found = verification.by_hazard_and_rank(forecasts, events, until=at)
     names = _hazard_names()
     by_rank = {colour.rank: colour for colour in Colour}
     places |= {place.code: place for reached in areas.values() for place in reached}

@@ -61,6 +61,14 @@ def test_the_year_is_verified_by_what_the_stations_saw(house, day):
     assert [place for _at, _name, place, _w in told.false_alarms] == [house.middle]
 
 
+def test_what_is_in_force_is_not_false_yet(house):
+    """In the live world, whose clock goes on while the page is made."""
+    from django.utils import timezone
+
+    make.published(house, Space.live())
+    assert performance.of_year(Space.live(), house.duty, timezone.localdate().year).total.false_alarms == 0
+
+
 def test_and_measured_from_decision_to_answer(house, day):
     line = performance.of_year(day.space, house.duty, 2024).lines[0]
     assert (line.answered, line.asked, line.answer_half_s) == (1, 2, 600.0)

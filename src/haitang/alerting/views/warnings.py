@@ -221,6 +221,7 @@ def _decision(request: HttpRequest, found: Warning) -> dict[str, Any]:
         "reached": reached,
         "gaps": [one.place for one in reached if one.organisation is None],
         "reach": _reach(found, reached),
+        "waves": dissemination.audience_preview(found),
         "ways": telling.ways(found),
         "approvers": approvers,
         "wrote": request.user.pk in (found.composed_by_id, found.edited_by_id, found.submitted_by_id),
