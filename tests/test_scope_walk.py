@@ -146,7 +146,7 @@ def _fillings(route: Route, user: Any, *, hidden_only: bool = False) -> Iterator
             for part in PARTS if "name" in names else ("",):
                 yield {
                     **dict.fromkeys(("id", "pk", "number", "answer"), row.pk), "code": getattr(row, "code", row.pk), "name": part,
-                    "form": "csv", "kind": "csv", "verb": "done", "channel": "sms", "token": "x",
+                    "form": "csv", "kind": "csv", "verb": "done", "what": "extend", "channel": "sms", "token": "x",
                 }  # fmt: skip
 
 

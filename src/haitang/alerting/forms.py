@@ -283,7 +283,10 @@ class CheckForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "font-monospace"}),
     )  # fmt: skip
     profile = forms.ChoiceField(
-        label=_("Profile"), required=False, choices=[("cn", _("China (GB/T 35965.1)")), ("", _("CAP 1.2 alone"))]
+        label=_("Profile"),
+        required=False,
+        initial="cn",
+        choices=[("cn", _("China (GB/T 35965.1)")), ("", _("CAP 1.2 alone"))],
     )
 
     def clean(self) -> dict[str, Any]:

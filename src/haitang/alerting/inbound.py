@@ -127,7 +127,12 @@ def judge(alert: Alert, data: bytes) -> cap_signature.Judgement:
     if not alert.signed and b"Signature" not in data:
         return cap_signature.Judgement(cap_signature.Verdict.UNSIGNED)
     pinned = TrustedSender.objects.filter(sender=alert.sender, is_active=True).order_by("pk")
-    certificates = [cap_signature.load_certificate(row.certificate.strip().encode()) for row in pinned]
+    certificates = []
+    for row in pinned:
+        try:
+            certificates.append(cap_signature.load_certificate(row.certificate.strip().encode()))
+        except cap_signature.KeyTrouble:
+            continue  # one that cannot be read vouches for nobody
     # A certificate is valid in the world's time, whatever clock an exercise keeps.
     return cap_signature.judge(data, certificates, timezone.now())
 
