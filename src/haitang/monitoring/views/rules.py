@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from haitang.accounts.verbs import Refused, may, require
+from haitang.accounts.roles import OFFICIALS
+from haitang.accounts.verbs import Forbidden, Refused, may, require
 from haitang.geo.catalogue import matching
 from haitang.journal.models import Entry
 from haitang.journal.services import thread_of
@@ -81,6 +82,7 @@ def rule(request: HttpRequest, pk: int) -> HttpResponse:
         "may_write": may(request.user, "monitoring.write_rule") and _may_change(request, found),
         "may_publish": may(request.user, "monitoring.publish_rule"),
         "may_copy": may(request.user, "monitoring.write_rule"),
+        "may_try": request.user.role in OFFICIALS,  # type: ignore[union-attr]
     }  # fmt: skip
     return render(request, "monitoring/rule.html", context)
 
@@ -150,6 +152,8 @@ def _save(request: HttpRequest, form: Any) -> Rule | None:
 @login_required
 def backtest(request: HttpRequest, pk: int) -> HttpResponse:
     """Try a rule on what is stored: alarms it would have raised, on a chart and against events."""
+    if request.user.role not in OFFICIALS:  # type: ignore[union-attr]
+        raise Forbidden(_("Rules are tried by officials."))
     found = get_object_or_404(_mine(request), pk=pk)
     space, report, chart = space_of(request), None, None
     today = timezone.localtime(now(space)).date()
