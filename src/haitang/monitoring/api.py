@@ -15,7 +15,7 @@ from ninja.pagination import paginate
 from haitang.accounts.models import ApiToken, Organisation
 from haitang.accounts.tokens import TokenAuth
 from haitang.accounts.verbs import Forbidden
-from haitang.monitoring import door, queries, services, store
+from haitang.monitoring import corrections, door, queries, services, store
 from haitang.monitoring.alarms import at
 from haitang.monitoring.batch import MAX_BYTES, MAX_ROWS, BatchError
 from haitang.monitoring.limits import Limiter
@@ -280,16 +280,24 @@ def readings(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: int = Query(10_000, ge=1, le=MOST_POINTS),
+    corrected: bool = False,
 ) -> Any:
-    """Readings in [start, end), oldest first; without `start` the last day. The newest `limit` of them."""
+    """Readings in [start, end), oldest first; without `start` the last day. The newest `limit` of them.
+
+    As they came; with `corrected`, as stewards corrected them.
+    """
     space = _space(request)
     series = get_object_or_404(Series.objects.visible_to(request.user), code=code)
     until = _aware(end) or now(space) + timedelta(minutes=5)
     since = _aware(start) or until - timedelta(days=1)
     found, value = store.read(space.pk, series.pk, queries.ms(since), queries.ms(until), newest=limit + 1)
+    truncated = len(found) > limit
+    if corrected:
+        changes = corrections.of(space, series.pk, queries.ms(since), queries.ms(until))
+        found, value = corrections.applied(changes, found, value)
     return {
         "series": series.code, "unit": series.kind.unit, "time": [at(t) for t in found[-limit:].tolist()],
-        "value": value[-limit:].tolist(), "truncated": len(found) > limit,
+        "value": value[-limit:].tolist(), "truncated": truncated,
     }  # fmt: skip
 
 

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.test import Client
 
+from haitang.accounts.actors import SYSTEM
 from haitang.accounts.roles import Role
 from haitang.accounts.verbs import Forbidden, Refused
 from haitang.journal.models import Entry
@@ -137,6 +139,17 @@ def test_raw_readings_stay_and_corrected_ones_stand_beside_them_with_who_and_why
     services.withdraw_correction(first, by=by)
     assert corrections.read(space, series.pk, start, end)[1].tolist() == [1.0, 2.0, 3.0]
     assert Entry.objects.filter(verb__in=("monitoring.correct", "monitoring.withdraw_correction")).count() == 3
+
+
+def test_the_machine_interface_gives_readings_raw_or_corrected():
+    space, series = make.exercise(), make.series(make.station(is_public=True))
+    make.send(space, series, (0, 1.0), (5, 2.0))
+    given = {"start": make.T0, "end": make.T0, "kind": "replace", "value": 1.5, "reason": "x"}
+    services.correct_readings(series, space=space, by=SYSTEM, **given)
+    _, header = make.token(space, rights=("read",))
+    address = f"/api/v1/monitoring/series/{series.code}/readings"
+    assert Client().get(address, headers=header).json()["value"] == [1.0, 2.0]
+    assert Client().get(address, {"corrected": "true"}, headers=header).json()["value"] == [1.5, 2.0]
 
 
 def test_a_correction_needs_a_reason_a_number_and_the_right():
