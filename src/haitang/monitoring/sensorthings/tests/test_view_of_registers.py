@@ -285,3 +285,9 @@ def test_a_message_becomes_a_body_for_the_door(topic, payload):
 def test_a_message_that_cannot_be_read_says_why(topic):
     with pytest.raises(StaError):
         intake.observations_from(topic, b'{"result": "x"}', 0)
+
+
+def test_a_newcomer_finds_the_address_on_the_page_that_makes_tokens(client, keeper):
+    client.force_login(keeper)
+    page = client.get("/monitoring/intake/connect/").content.decode()
+    assert "http://testserver/sta/v1.1" in page and "frost_sta_client" in page
