@@ -187,7 +187,7 @@ def test_a_policy_that_cannot_be_is_refused(row):
         rulebook.reach_of(row)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["Exercise", "Test", "System"]), st.booleans(), st.sets(st.sampled_from(list(Audience.values)), min_size=1),
     st.lists(st.sampled_from(["pump", "resend", "release", "cancel", "update"]), max_size=5),
