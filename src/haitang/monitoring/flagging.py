@@ -256,6 +256,8 @@ def _arrived(space: Space, groups: Sequence[Intake], number: Ints) -> Ints:
 
 def _prime(space: Space, desk: Desk, at: Ints) -> None:
     """Recall the newest stored readings of series that are met for the first time, and of their neighbours."""
+    if desk.primed[at].all():
+        return
     met = np.unique(at)
     near = desk.network.plan.neighbours[met]
     met = np.unique(np.concatenate([met, near[near >= 0]]))

@@ -28,7 +28,7 @@ from haitang.config.env import env
 from haitang.monitoring import long_store, store, tail
 from haitang.monitoring.chunk_codec import decode, encode, figures, pack_figures
 from haitang.monitoring.intake import pack, unpack
-from haitang.monitoring.models import Chunk, SealedNewest, Sealing, Tail
+from haitang.monitoring.models import Chunk, ReadingFlag, SealedNewest, Sealing, Tail
 from haitang.monitoring.tail import Columns, Newest, joined, without_repeats
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space, SpaceKind
@@ -155,6 +155,7 @@ def let_go() -> int:
     for space in Space.objects.filter(kind=SpaceKind.LIVE) if days else ():
         before = round((now(space) - timedelta(days=days)).timestamp() * 1000)
         gone += _copied(space.pk).filter(last_ms__lt=before).delete()[0]
+        ReadingFlag.objects.filter(space_id=space.pk, time_ms__lt=before).delete()
     return gone
 
 

@@ -21,7 +21,7 @@ from django.db.models import Sum
 from haitang.monitoring import tail
 from haitang.monitoring.chunk_codec import Figures, decode, unpack_figures
 from haitang.monitoring.chunk_codec import figures as of_rows
-from haitang.monitoring.models import Chunk, SealedNewest, Sealing, Tail
+from haitang.monitoring.models import Chunk, ReadingFlag, SealedNewest, Sealing, Tail
 from haitang.monitoring.rules import Bools, Floats, Ints
 from haitang.monitoring.tail import Columns, among, distinct, joined, last_of_each, without_repeats
 
@@ -173,6 +173,7 @@ def delete_space(space_id: int) -> int:
     gone = count_all(space_id)
     for model in (Tail, Chunk, SealedNewest, Sealing):
         model._default_manager.filter(space=space_id).delete()
+    ReadingFlag.objects.filter(space_id=space_id).delete()
     return gone
 
 
