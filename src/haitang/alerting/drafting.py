@@ -219,7 +219,7 @@ def _filled(warning: Warning, where: Where, *, at: datetime) -> Texts:
 
 def word_levels(warning: Warning, where: Where, *, at: datetime | None = None) -> None:
     """Set the words for places of other colours, from the templates of those."""
-    levels.check(warning.colour, where.levels, where.chosen)
+    levels.check(warning.colour, where.levels, where.chosen, drawn=warning.geometry is not None)
     at = at or now(warning.space)
     others = sorted(set(where.levels.values()) - {warning.colour}, key=lambda name: -Colour(name).rank)
     made = {name: _words(warning, where, name, at) for name in others}

@@ -17,13 +17,17 @@ KEPT = ("headline_zh", "headline_en", "instruction_zh", "instruction_en")
 _EN = {Colour.RED: "red", Colour.ORANGE: "orange", Colour.YELLOW: "yellow", Colour.BLUE: "blue"}
 
 
-def check(colour: str, levels: Mapping[str, str], chosen: tuple[Place, ...]) -> None:
+def check(colour: str, levels: Mapping[str, str], chosen: tuple[Place, ...], *, drawn: bool) -> None:
     """The warning's own colour is the gravest of its areas', and no place of another colour lies inside one chosen whole."""
     inside = [p for p in chosen if p.code in levels and any(q is not p and q.contains(p) for q in chosen)]
     if inside:
         raise Refused(
             _("%(place)s has a colour of its own but lies in an area chosen whole: choose townships instead")
             % {"place": inside[0].name}
+        )
+    if levels and not drawn and all(place.code in levels for place in chosen):
+        raise Refused(
+            _("No place has the warning's own colour: choose the gravest of the places as the warning's colour")
         )
     graver = [found for found in levels.values() if Colour(found).rank > Colour(colour).rank]
     if graver:

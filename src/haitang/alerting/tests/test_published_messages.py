@@ -51,20 +51,35 @@ def schema():
     hours=st.floats(0.02, 400),
     is_public=st.booleans(),
     step=st.integers(0, 1),
+    status=st.sampled_from(["Actual", "Actual", "Exercise", "Test", "System", "Draft"]),
+    scope=st.sampled_from([None, "Restricted"]),
+    own=st.dictionaries(st.sampled_from(["990001", "990002", "990003"]), st.sampled_from(["orange", "yellow", "blue"])),
+    file=st.booleans(),
+    category=st.sampled_from(["Met", "Geo", "Fire", "Health", "Transport", "CBRNE", "Other"]),
 )
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_published_message_is_valid_and_reads_back(
-    house, live, schema, colour, surge, texts, shape, chosen, hours, is_public, step
-):
-    """A message goes out valid or not at all; then an update and a cancellation of it too."""
+    house, live, schema, colour, surge, texts, shape, chosen, hours, is_public, step,
+    status, scope, own, file, category,
+):  # fmt: skip
+    """A message goes out valid or not at all; then an update and a cancellation of it too.
+
+    All statuses and scopes that the composer gives, both languages, several colours, files, any category.
+    """
     places = list(make.Place.objects.filter(code__in=chosen))
+    is_public = is_public and status == "Actual"
     audiences = [Audience.PUBLIC, Audience.RESPONSIBLE] if is_public else [Audience.DEPARTMENTS]
+    make.EventKind.objects.update(categories=[category])
     at = services.now(live)
     try:
-        warning = make.published(
+        warning = make.draft(
             house, live, kind=house.surge if surge else house.typhoon, colour=colour, places=places, geometry=shape, texts=texts,
-            audiences=audiences, expires=at + timedelta(hours=hours),
+            audiences=audiences, expires=at + timedelta(hours=hours), status=status, cap_scope=scope, own_colours=own,
         )  # fmt: skip
+        if file:
+            services.attach(warning, by=house.duty, content=b"%PDF-1.7", description_zh="图")
+        services.submit(warning, by=house.duty)
+        warning = services.publish(services.approve(warning, by=house.chief), by=house.duty)
         for _ in range(step):
             warning = make.follow(house, services.update(warning, by=house.duty, colour="blue"))
         made = [
@@ -91,8 +106,12 @@ def test_every_published_message_is_valid_and_reads_back(
         assert (alert.identifier, alert.msg_type, alert.scope) == (stored.identifier, stored.msg_type, stored.cap_scope)
         info = alert.infos[0]
         assert info.headline == stored.headline_zh.replace("\r\n", "\n").strip()
-        assert len({one.language for one in alert.infos}) == len(alert.infos)
-        covered = shapely.union_all([s for area in info.areas if (s := composing_shape(area)) is not None])
+        # One info for each language and colour, gravest first, each place in exactly one of them.
+        assert len({(one.language, one.parameter("ColorCode")) for one in alert.infos}) == len(alert.infos)
+        assert info.parameter("ColorCode") == stored.colour.upper()
+        chinese = [area for one in alert.infos if one.language == info.language for area in one.areas]
+        assert len({area.description for area in chinese}) == len(chinese)
+        covered = shapely.union_all([s for area in chinese if (s := composing_shape(area)) is not None])
         if shape is not None and stored.geometry is not None:
             assert covered.buffer(1e-4).covers(stored.geometry)
     Warning.objects.update(state="discarded")
