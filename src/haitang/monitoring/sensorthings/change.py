@@ -473,7 +473,7 @@ def observe(server: Server, token: ApiToken, body: dict[str, Any], series: int) 
         raise bad(found, "Observation")
     if intake.revive(space, rows):
         return found
-    kept, stream = intake.standing(space, series, rows.time_ms[0]), intake.streams({series}).get(series)
+    kept, stream = intake.standing(space, series, rows.time_ms[0]), intake.remembered(series)
     if kept is not None and stream is not None:
         wanted = intake.inward(stream, rows.value[0])
         if abs(kept - wanted) > 1e-9 * max(1.0, abs(kept)):

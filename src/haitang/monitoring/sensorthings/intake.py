@@ -61,6 +61,11 @@ def streams(numbers: set[int]) -> dict[int, Stream]:
     return {number: table[number] for number in numbers if number in table}
 
 
+def remembered(number: int) -> Stream | None:
+    """A Datastream that `streams` has just looked up, without asking again."""
+    return _known.streams.get(number)
+
+
 def _load(numbers: set[int]) -> dict[int, Stream]:
     rows = list(
         Series.objects.filter(pk__among=sorted(numbers), is_active=True, station__is_active=True).values_list(
@@ -257,4 +262,4 @@ def observations_from(topic: str, payload: bytes, now_ms: int) -> bytes:
     return wire.pack(np.array(rows.series), np.array(rows.time_ms), np.array(rows.value))
 
 
-__all__ = ["inward", "observations_from", "revive", "single", "standing", "streams", "take_in"]
+__all__ = ["inward", "observations_from", "remembered", "revive", "single", "standing", "streams", "take_in"]
