@@ -458,7 +458,9 @@ def _backfill(given: argparse.Namespace) -> int:
 
 
 def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="CSV (UTF-8 or GB18030) or XLSX with the columns series, time, value and perhaps unit")
+    parser.add_argument(
+        "file", help="CSV (UTF-8 or GB18030) or XLSX with the columns series, time, value and perhaps unit"
+    )
     parser.add_argument("--space", default="live")
     parser.add_argument("--user", default="", help="whose reach and name it has; without it, the platform's own")
 

@@ -83,9 +83,7 @@ SETTINGS: dict[str, Setting] = {
             "",
             "Public screens: http(s):// gateway, or mqtt(s):// broker; empty means the local simulator",
         ),
-        Setting(
-            "HAITANG_CELLBROADCAST_URL", "", "Cell broadcast entity (HTTP, JSON); empty means the local simulator"
-        ),
+        Setting("HAITANG_CELLBROADCAST_URL", "", "Cell broadcast entity (HTTP, JSON); empty means the local simulator"),
         Setting(
             "HAITANG_SIM_BROKER",
             "",
@@ -103,7 +101,9 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting("HAITANG_MAIL_FROM", "haitang@localhost", "Sender of e-mail"),
         Setting("HAITANG_WEBPUSH_CONTACT", "mailto:haitang@localhost", "Contact that web-push services may write to"),
-        Setting("HAITANG_READINGS_DAYS", "0", "Days for which readings of the live world are kept; 0 means for good", int),
+        Setting(
+            "HAITANG_READINGS_DAYS", "0", "Days for which readings of the live world are kept; 0 means for good", int
+        ),
         Setting(
             "HAITANG_LONG_STORE",
             "",

@@ -107,7 +107,7 @@ def test_sending_back_asks_for_a_reason(house, live, sign_in):
 def test_the_buttons_follow_state_and_role(house, live, sign_in):
     warning = make.draft(house, live)
     buttons = {
-        "submit": "提请审批",
+        "submit": "/submit/",
         "publish": 'speakerphone"/></svg>发布',
         "cancel": "/cancel/",
         "update": "/update/",
