@@ -30,6 +30,7 @@ class Menu(Enum):
 
     SITUATION = "situation"
     WARNING = "warning"
+    SETTINGS = "settings"
     RESPONSE = "response"
     RESOURCES = "resources"
     RISKS = "risks"
@@ -45,6 +46,7 @@ class Menu(Enum):
 _MENU_LABELS: dict[Menu, Text] = {
     Menu.SITUATION: _("Situation"),
     Menu.WARNING: _("Monitoring and warning"),
+    Menu.SETTINGS: _("Monitoring and warning: settings"),
     Menu.RESPONSE: _("Response"),
     Menu.RESOURCES: pgettext_lazy("menu", "Resources"),
     Menu.RISKS: _("Risk prevention"),

@@ -10,9 +10,9 @@ CHECKERS = STAFF
 menu_item("alerting:warnings", label=_("Warnings"), icon="speakerphone", group=Menu.WARNING, order=5, roles=STAFF)
 menu_item("alerting:received", label=_("Received warnings"), icon="inbox", group=Menu.WARNING, order=40, roles=RECEIVED)
 menu_item(
-    "alerting:check", label=_("Check a CAP message"), icon="shield-check", group=Menu.WARNING, order=46, roles=CHECKERS
+    "alerting:check", label=_("Check a CAP message"), icon="shield-check", group=Menu.SETTINGS, order=46, roles=CHECKERS
 )
-menu_item("alerting:rules", label=_("Warning rules"), icon="file-text", group=Menu.WARNING, order=50, roles=OFFICIALS)
+menu_item("alerting:rules", label=_("Warning rules"), icon="file-text", group=Menu.SETTINGS, order=50, roles=OFFICIALS)
 menu_item(
     "alerting:performance",
     label=_("Warning performance"),

@@ -12,13 +12,13 @@ menu_item(
     "monitoring:health",
     label=_("Data intake"),
     icon="activity-heartbeat",
-    group=Menu.WARNING,
+    group=Menu.SETTINGS,
     order=30,
     roles=OFFICIALS,
 )
-menu_item("monitoring:rules", label=_("Rules"), icon="adjustments-alt", group=Menu.WARNING, order=26, roles=OFFICIALS)
+menu_item("monitoring:rules", label=_("Rules"), icon="adjustments-alt", group=Menu.SETTINGS, order=5, roles=OFFICIALS)
 menu_item("monitoring:chains", label=_("Hazard chains"), icon="sitemap", group=Menu.WARNING, order=14, roles=WATCH)
 menu_item("monitoring:blind_spots", label=_("Blind spots"), icon="eye-off", group=Menu.WARNING, order=24, roles=WATCH)
 menu_item(
-    "monitoring:quality", label=_("Data quality"), icon="checkup-list", group=Menu.WARNING, order=32, roles=OFFICIALS
+    "monitoring:quality", label=_("Data quality"), icon="checkup-list", group=Menu.SETTINGS, order=32, roles=OFFICIALS
 )
