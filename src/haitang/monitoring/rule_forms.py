@@ -281,8 +281,8 @@ class BacktestForm(forms.Form):
 
     MOST = timedelta(days=400)
 
-    start = forms.DateField(label=_("from"), widget=forms.DateInput("%Y-%m-%d", attrs={"type": "date"}))
-    end = forms.DateField(label=_("to"), widget=forms.DateInput("%Y-%m-%d", attrs={"type": "date"}))
+    start = forms.DateField(label=_("from"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    end = forms.DateField(label=_("to"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     at = forms.ChoiceField(label=_("alarms from colour"), choices=Colour.choices, required=False)
     against = forms.CharField(
         label=_("events: alarms of the rule"), max_length=80, required=False,

@@ -38,13 +38,15 @@ class DatesForm(forms.Form):
     """When a plan was approved and filed, and when it is to be reviewed."""
 
     approved_on = forms.DateField(
-        label=_("Approved on"), required=False, widget=forms.DateInput("%Y-%m-%d", attrs={"type": "date"})
+        label=_("Approved on"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
     filed_on = forms.DateField(
-        label=_("Filed on"), required=False, widget=forms.DateInput("%Y-%m-%d", attrs={"type": "date"}),
+        label=_("Filed on"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_("Within 20 working days of approval, with the government above."),
     )  # fmt: skip
-    review_on = forms.DateField(label=_("Review by"), required=False, widget=forms.DateInput("%Y-%m-%d", attrs={"type": "date"}))
+    review_on = forms.DateField(
+        label=_("Review by"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
 
     def clean(self) -> dict[str, Any]:
         """Filed after it was approved."""

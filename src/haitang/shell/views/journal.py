@@ -37,8 +37,12 @@ class JournalFilter(forms.Form):
     q = forms.CharField(label=gettext_lazy("Words"), max_length=80, required=False)
     area = forms.ChoiceField(label=gettext_lazy("Part of the platform"), required=False)
     colour = forms.ChoiceField(label=gettext_lazy("Colour"), choices=COLOURS, required=False)
-    since = forms.DateField(label=gettext_lazy("From"), required=False, widget=forms.DateInput("%Y-%m-%d", attrs={"type": "date"}))
-    until = forms.DateField(label=gettext_lazy("Until"), required=False, widget=forms.DateInput("%Y-%m-%d", attrs={"type": "date"}))
+    since = forms.DateField(
+        label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label=gettext_lazy("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
 
     def __init__(self, *args: Any, areas: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
