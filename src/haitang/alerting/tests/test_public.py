@@ -239,7 +239,8 @@ def test_nobody_enters_a_telephone_book(house, client):
 def test_the_loudspeakers_of_the_townships_are_addressed(house, live):
     warning = make.published(house, live, places=[house.east, house.middle])
     rows = Delivery.objects.filter(message__key=f"alerting.warning:{warning.pk}:loudspeaker")
-    assert sorted(rows.values_list("organisation__code", flat=True)) == ["E", "M"]
+    told = sorted(rows.values_list("organisation__code", "channel"))
+    assert told == [(body, way) for body in "EM" for way in ("loudspeaker", "screen")]
     shown = [one for one in composing.previews(warning, due=None) if one.channel == "loudspeaker"]
     assert rows.first().message.body_zh == shown[0].text
 

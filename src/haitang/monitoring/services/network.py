@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from django.db.models import Model
@@ -39,14 +40,14 @@ def register_rule(*, code: str, by: Actor, **fields: Any) -> Rule:
 def _register(model: type[M], code: str, fields: Mapping[str, Any], by: Actor) -> M:
     found = model._default_manager.filter(code=code).first()
     row = found or model(code=code)
-    before = {name: str(getattr(row, name)) for name in fields} if found else None
+    before = _said(row, fields) if found else None
     for name, value in fields.items():
         setattr(row, name, value)
     row.full_clean()
-    if isinstance(row, Rule) and before is not None and before != {name: str(getattr(row, name)) for name in fields}:
+    if isinstance(row, Rule) and before is not None and before != _said(row, fields):
         row.version += 1
     row.save()
-    after = {name: str(getattr(row, name)) for name in fields}
+    after = _said(row, fields)
     if before == after:
         return row
     station = row if isinstance(row, Station) else row.station if isinstance(row, Series) else row.series.station
@@ -56,6 +57,15 @@ def _register(model: type[M], code: str, fields: Mapping[str, Any], by: Actor) -
         text_zh=f"登记{_ZH[model]}：{code}", text_en=f"Registered {model.__name__.lower()} {code}",
     )  # fmt: skip
     return row
+
+
+def _said(row: Model, names: Iterable[str]) -> dict[str, str]:
+    """Fields as text. Of what is stored as JSON the order of keys means nothing, and PostgreSQL does not keep it."""
+    found = {name: getattr(row, name) for name in names}
+    return {
+        name: json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+        for name, value in found.items()
+    }
 
 
 _ZH: dict[type[Model], str] = {Station: "测站", Series: "监测要素", Rule: "告警规则"}

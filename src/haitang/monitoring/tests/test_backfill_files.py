@@ -119,6 +119,8 @@ def bomb() -> bytes:
     [(b"", "missing"), (b"a,b\n1,2\n", "missing"), (b"PK\x03\x04rubbish", "cannot be read"), (b"\xd0\xcf\x11\xe0x", "old XLS"),
      (b"series,time,value\n\0\0", "not text"), (b"series,time,value\nX\n", "cells"), (sheet(["a", "b"]), "missing"),
      (bomb(), "unpacks"), (b"x" * 2000, "At most")],
+    # The bytes of a sheet hold the time: as names they would differ between two processes.
+    ids=["nothing", "other columns", "broken sheet", "old sheet", "zeros", "cells missing", "headings missing", "bomb", "too large"],
 )  # fmt: skip
 def test_a_file_that_is_none_is_refused_at_once_and_leaves_nothing(space, data, says, monkeypatch):
     monkeypatch.setattr(backfill, "MOST_UNPACKED", 1_000_000)
