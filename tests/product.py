@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -107,6 +108,7 @@ class Product:
                 break
             with contextlib.suppress(OSError, urllib.error.URLError):
                 if self.get("/accounts/login/")[0] == 200 and self.has("haitang.config.cli worker"):
+                    socket.create_connection(("127.0.0.1", self.mqtt_port), timeout=1).close()
                     return
             time.sleep(0.1)
         raise AssertionError(
