@@ -89,14 +89,14 @@ class Outlook:
     @property
     def tiles(self) -> list[tuple[str, int, int]]:
         """Townships and people by the two worst colours: label, as it was, changed."""
+        # The district's own stations stand in the list, but its people live in the townships.
+        towns = [each for each in self.townships if each.place is not None and each.place.level == Level.TOWNSHIP]
 
         def count(of: str, level: int) -> int:
-            return sum(1 for each in self.townships if getattr(each, of) >= level)
+            return sum(getattr(each, of) >= level for each in towns)
 
         def people(of: str, level: int) -> int:
-            return sum(
-                (each.place.population or 0) for each in self.townships if each.place and getattr(each, of) >= level
-            )
+            return sum(each.place.population or 0 for each in towns if each.place and getattr(each, of) >= level)
 
         return [
             (_("Places at red"), count("base", 4), count("changed", 4)),

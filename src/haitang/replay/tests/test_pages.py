@@ -10,6 +10,7 @@ from django.urls import reverse
 from haitang.accounts.actors import SYSTEM
 from haitang.accounts.models import User
 from haitang.geo.catalogue import LAYERS, Look
+from haitang.geo.models import Level, Place
 from haitang.replay import headless, library, services
 from haitang.replay.models import Run, RunState
 from haitang.spaces.models import Space
@@ -145,6 +146,9 @@ def test_a_storm_is_changed_and_run_as_an_exercise(as_) -> None:
     assert answer.status_code == 200 and "东洲" in text and answer.context["change"].sea_m == 1
     found = answer.context["found"]
     assert all(each.difference > 0.5 for each in found.gauges) and found.chart["series"][1]["data"]
+    # The district's stations are in the list, its residents are counted once.
+    _, _, residents = (changed for _, _, changed in found.tiles)
+    assert residents <= Place.objects.get(level=Level.DISTRICT).population
     client.post(page, asked)
     run = Run.objects.get()
     assert run.what_if == answer.context["change"] and "假设推演" in run.name_zh
