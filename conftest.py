@@ -88,6 +88,8 @@ def _compile_catalogues() -> None:
     compile_all()
 
 
+# Before pytest-xdist writes the groups into the names.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of the running product on one worker; leave out what PostgreSQL has no part in."""
     kept, left = [], []

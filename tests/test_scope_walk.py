@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ pytestmark = [pytest.mark.xdist_group("scope walk"), pytest.mark.django_db, pyte
 
 MARK = "禁区zqx"
 ROLES = [role for role in Role if role not in {Role.RESIDENT, Role.MACHINE}]
+# The reach of a role does not depend on the store, and all walk on SQLite: of PostgreSQL's round the widest and a narrow one.
+WALKERS = [Role.ADMIN, Role.TOWNSHIP] if os.environ.get("HAITANG_DATABASE_URL") else [*ROLES, None]
 # Whose name stands beside what he did, whoever reads it; bodies are open to whoever signed in.
 OPEN_NAMES = {"accounts.user", "accounts.organisation", "geo.place", "geo.feature"}
 # A department's place is the district.
@@ -242,7 +245,7 @@ def entering(user: User | None, space: Space) -> Client:
     return client
 
 
-@pytest.mark.parametrize("role", [*ROLES, None], ids=lambda role: str(role or "resident"))
+@pytest.mark.parametrize("role", WALKERS, ids=lambda role: str(role or "resident"))
 def test_nothing_out_of_reach_comes_back_by_any_address(undone: Space, settings: Any, role: Role | None) -> None:
     settings.DEMO = True
     from django.contrib.auth.models import AnonymousUser
