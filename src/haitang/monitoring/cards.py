@@ -32,7 +32,7 @@ def _top(request: HttpRequest, most: int) -> tuple[list[Alarm], int]:
     return found[:most], len(found) if len(found) <= most else rows.order_by().count()
 
 
-@desk_card("monitoring.alarms", order=40, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
+@desk_card("monitoring.alarms", order=15, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
 def desk(request: HttpRequest) -> Card:
     """What stands now by event, red on top: one storm is a line for each township and hazard."""
     rows = grouped(_standing(request))
@@ -45,7 +45,7 @@ def desk(request: HttpRequest) -> Card:
     return Card("monitoring/cards/desk.html", context, colour=found[0].colour if found else "")
 
 
-@desk_card("monitoring.expected", order=45, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
+@desk_card("monitoring.expected", order=16, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
 def expected(request: HttpRequest) -> Card | None:
     """What may follow and has not come yet."""
     space = request.space  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ def expected(request: HttpRequest) -> Card | None:
     return Card("monitoring/cards/expected.html", context)
 
 
-@desk_card("monitoring.crossings", order=46, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
+@desk_card("monitoring.crossings", order=17, roles=OFFICIALS | {Role.ENTERPRISE}, live=("monitoring.",))
 def crossings(request: HttpRequest) -> Card | None:
     """Which thresholds forecasts with skill will meet."""
     space = request.space  # type: ignore[attr-defined]
