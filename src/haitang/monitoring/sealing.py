@@ -14,6 +14,7 @@ import json
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
@@ -39,8 +40,10 @@ AGE = timedelta(minutes=10)
 ROWS = 250_000
 GROUPS = 2_000
 """A tail is sealed when its oldest group is so old, or so many readings, or so many groups are there."""
-MOST = 1_000_000
-"""Readings sealed in one transaction."""
+MOST = 250_000
+"""Readings sealed in one transaction: while it lasts nobody else can write on SQLite, and an alarm must not wait for that."""
+BREATH_S = 0.2
+"""Between two transactions, so that whoever waits to write comes in."""
 FRESH = 8
 """So many fresh chunks of one day are put together before the day is over."""
 FULL = 4_096
@@ -72,6 +75,7 @@ def attend() -> int:
     for space_id in Tail.objects.order_by().values_list("space", flat=True).distinct():
         while rows := seal(space_id):
             sealed += rows
+            time.sleep(BREATH_S)
     long_store.attend()
     for space_id in Chunk.objects.filter(level__in=_LOOSE).order_by().values_list("space", flat=True).distinct():
         put_together(space_id)
