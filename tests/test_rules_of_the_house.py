@@ -77,4 +77,4 @@ def test_settings_and_contract_name_the_same_slices() -> None:
         for part in line.split("|")
         for name in part.split(":")
     }
-    assert placed - {"frame", "packs"} == set(settings.SLICES)
+    assert placed - {"frame", "packs", "fetching"} == set(settings.SLICES)

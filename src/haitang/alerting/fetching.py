@@ -1,13 +1,13 @@
-"""Fetching others' feeds: within bounds, by the one guard of `delivery.fetching`."""
+"""Fetching others' feeds: within bounds, by the one guard of `haitang.fetching`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
+from haitang import fetching
 from haitang.alerting.cap_xml import MAX_BYTES
-from haitang.delivery import fetching
-from haitang.delivery.fetching import Bounds, Fetched, FetchTrouble, Resolve
+from haitang.fetching import Bounds, Fetched, FetchTrouble, Resolve
 
 __all__ = ["WHOLE_S", "FetchTrouble", "Fetched", "allowed", "fetch"]
 

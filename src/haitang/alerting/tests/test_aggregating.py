@@ -292,7 +292,7 @@ def test_a_redirect_is_guarded_like_the_first_address(monkeypatch):
     real = httpx.Client
     monkeypatch.setattr(httpx, "Client", lambda **given: real(transport=httpx.MockTransport(answer), **given))
     answers = {"feed.example.org": ["93.184.216.34"], "inner.example.org": ["127.0.0.1"]}
-    monkeypatch.setattr("haitang.delivery.fetching.resolve", lambda host, port: answers[host])
+    monkeypatch.setattr("haitang.fetching.resolve", lambda host, port: answers[host])
     with pytest.raises(FetchTrouble, match="inner network"):
         fetching.fetch("http://feed.example.org/a")
     assert asked == ["http://93.184.216.34/a"]
@@ -304,7 +304,7 @@ def test_a_body_without_end_is_cut_off(monkeypatch):
     real = httpx.Client
     body = httpx.MockTransport(lambda request: httpx.Response(200, content=iter([b"x" * 1000] * 10)))
     monkeypatch.setattr(httpx, "Client", lambda **given: real(transport=body, **given))
-    monkeypatch.setattr("haitang.delivery.fetching.resolve", lambda host, port: ["93.184.216.34"])
+    monkeypatch.setattr("haitang.fetching.resolve", lambda host, port: ["93.184.216.34"])
     with pytest.raises(FetchTrouble, match="larger"):
         fetching.fetch("http://feed.example.org/a", most=5000)
 

@@ -1,4 +1,4 @@
-"""Fetching another system's JSON: within bounds, by the one guard of `delivery.fetching`."""
+"""Fetching another system's JSON: within bounds, by the one guard of `haitang.fetching`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from haitang.delivery import fetching
-from haitang.delivery.fetching import Bounds, Resolve
-from haitang.delivery.fetching import FetchTrouble as FetchError
+from haitang import fetching
+from haitang.fetching import Bounds, Resolve
+from haitang.fetching import FetchTrouble as FetchError
 
 __all__ = ["FetchError", "get_json", "guarded"]
 
