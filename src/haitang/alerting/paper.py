@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
@@ -18,11 +17,11 @@ from haitang.accounts.verbs import Refused
 from haitang.alerting import verification
 from haitang.alerting.models import ColourChoice
 from haitang.alerting.performance import Happening, Measured, Year
+from haitang.registry import fonts
 from haitang.spaces.clock import now
 from haitang.spaces.models import Space
 
 TEMPLATE = Path(__file__).with_name("paper.typ")
-FAMILIES = ("Noto Sans CJK SC", "Noto Sans SC")
 VERDICTS: Mapping[str, tuple[Any, str]] = {
     "hit": (gettext_lazy("Warned in time"), "green"),
     "late": (gettext_lazy("Warned too late"), "yellow"),
@@ -136,24 +135,12 @@ def warning(told: Measured, judged: Sequence[Happening]) -> dict[str, Any]:
 # -- papers -----------------------------------------------------------------------------------------------------
 
 
-def _fonts() -> list[str]:
-    """Folders with a Chinese font besides the system's own. Refused where none is to be found: boxes are no report."""
-    brought = Path(settings.WEB) / "node_modules/@expo-google-fonts/noto-sans-sc"
-    folders = [str(brought / weight) for weight in ("400Regular", "700Bold") if (brought / weight).is_dir()]
-    own = (
-        Path("/usr/share/fonts/opentype/noto"),
-        Path("/usr/share/fonts/truetype/noto"),
-        Path("/usr/share/fonts/noto-cjk"),
-    )
-    if not folders and not any(folder.is_dir() and any(folder.glob("*CJK*")) for folder in own):
-        raise Refused(_("No Chinese font is installed: install fonts-noto-cjk, or run npm ci in web/"))
-    return folders
-
-
 def pdf(content: Mapping[str, Any], language: str) -> bytes:
-    """The report as PDF."""
+    """The report as PDF. Refused where no Chinese font is to be found: boxes are no report."""
     import typst
 
+    if not fonts.are_there():
+        raise Refused(_("No Chinese font is installed: install fonts-noto-cjk, or run npm ci in web/"))
     tables = [
         {**each, "rows": [[str(cell) for cell in row] for row in each["rows"]]}
         for each in content["tables"]
@@ -163,10 +150,10 @@ def pdf(content: Mapping[str, Any], language: str) -> bytes:
         **content,
         "tables": tables,
         "lang": "zh" if language.startswith("zh") else "en",
-        "fonts": list(FAMILIES),
+        "fonts": list(fonts.FAMILIES),
         "none": _("None"),
     }
-    made: bytes = typst.compile(str(TEMPLATE), font_paths=_fonts(), sys_inputs={"told": json.dumps(told)})
+    made: bytes = typst.compile(str(TEMPLATE), font_paths=list(fonts.paths()), sys_inputs={"told": json.dumps(told)})
     return made
 
 

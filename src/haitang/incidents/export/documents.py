@@ -19,10 +19,11 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from haitang.accounts.verbs import Refused
-from haitang.incidents.export import fonts, words
+from haitang.incidents.export import words
 from haitang.incidents.figure_kinds import shown
 from haitang.incidents.models import Report
 from haitang.incidents.services.evaluation import Measured
+from haitang.registry import fonts
 
 TEMPLATE = Path(__file__).with_name("evaluation.typ")
 

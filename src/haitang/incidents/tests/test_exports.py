@@ -9,10 +9,11 @@ import pytest
 from pypdf import PdfReader
 
 from haitang.incidents import services
-from haitang.incidents.export import documents, fonts
+from haitang.incidents.export import documents
 from haitang.incidents.models import Incident
 from haitang.incidents.tests.factories import SAYS, Loop
 from haitang.plans.models import Plan
+from haitang.registry import fonts
 from haitang.spaces.models import Space
 
 
